@@ -1,0 +1,189 @@
+"""A request and the runs of its day become a few diverse offers, or the reason and the smallest change that would help."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from matching import promises, schedule
+from matching.insertion import Insertion, Search, reinsert, search
+from matching.model import DAY, LATEST, MeetingPoint, Policy, Ride, Rule, Run, TripRequest, Window
+from routing.times import TravelTimes
+
+MOST_OFFERS = 4
+APART = 600
+"""Seconds of pickup time that make two offers on the same run worth showing both."""
+HOLD = 900
+"""Seconds for which an offer stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A sound place shown to somebody; times are seconds of the service day, walks metres, fare cents or yen.
+
+    ride: as it would be kept, its windows narrowed to what is promised. delay: most seconds by which any rider already
+    on the run would be later than now; zero means that nothing changes for anybody else.
+    """
+
+    run: str
+    revision: int
+    ride: Ride
+    pickup: MeetingPoint
+    dropoff: MeetingPoint
+    pickup_time: int
+    dropoff_time: int
+    detour: int
+    delay: int
+    fare: int
+    fare_currency: str
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The least by which a refused request must change to be offered a seat.
+
+    kind "time": `amount` seconds later (negative: earlier); "walk": metres to walk in all; "party": how many people.
+    """
+
+    kind: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no seat was found: the rule of the nearest miss, the article that says so, and what would help."""
+
+    rule: Rule
+    article: str | None
+    changes: tuple[Change, ...]
+
+
+def offers(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> tuple[Offer, ...] | Refusal:
+    """Offer up to four sound places, the best first and no two alike; or refuse with the reason.
+
+    Runs that take no residents, or that would be late by themselves, are passed over without a word about them.
+    """
+    open_runs = [run for run in runs if run.policy.riders and not promises.broken(run, times)]
+    searches = [(run, search(request, run, times)) for run in open_runs]
+    found = [
+        (run, one)
+        for run, searched in searches
+        for one in searched.insertions
+        if not promises.broken(one.run, times, before=run)
+    ]
+    if not found:
+        return _refuse(request, open_runs, [searched for _, searched in searches], times)
+    found.sort(key=lambda pair: (_burden(request, pair[1]), pair[0].id))
+    return tuple(_offer(request, run, one, times) for run, one in _diverse(found))
+
+
+def place(offer: Offer, request: TripRequest, run: Run, times: TravelTimes) -> Run | None:
+    """Put an offered ride on a run as it is now; None when its promised times can no longer be kept there."""
+    ride = replace(offer.ride, groups=request.groups, needs=request.needs)
+    new = reinsert(ride, (offer.pickup.place, offer.dropoff.place), run, times)
+    return None if new is None or promises.broken(new, times, before=run) else new
+
+
+def _burden(request: TripRequest, one: Insertion) -> int:
+    """Seconds that an offer costs all together: added driving, walking, time aboard, and waiting for what was asked."""
+    aboard = one.dropoff_time - one.pickup_time
+    if request.arrive.latest < LATEST and request.depart.earliest <= request.asked_at:
+        wait = max(0, request.arrive.latest - one.dropoff_time)
+    else:
+        wait = max(0, one.pickup_time - request.depart.earliest)
+    return one.cost + aboard + wait
+
+
+def _diverse(found: Sequence[tuple[Run, Insertion]]) -> list[tuple[Run, Insertion]]:
+    """Keep the best, then only what differs from all kept: another run, or a pickup ten minutes apart."""
+    kept: list[tuple[Run, Insertion]] = []
+    for run, one in found:
+        alike = any(run.id == r.id and abs(one.pickup_time - k.pickup_time) < APART for r, k in kept)
+        if not alike and len(kept) < MOST_OFFERS:
+            kept.append((run, one))
+    return kept
+
+
+def _offer(request: TripRequest, run: Run, one: Insertion, times: TravelTimes) -> Offer:
+    policy = run.policy
+    return Offer(
+        run=run.id,
+        revision=run.revision,
+        ride=promised(one.ride, policy, one.pickup_time, one.dropoff_time),
+        pickup=one.pickup,
+        dropoff=one.dropoff,
+        pickup_time=told(one.pickup_time),
+        dropoff_time=-told(-one.dropoff_time),
+        detour=one.detour,
+        delay=_delay(run, one.run, times),
+        fare=policy.fare * request.party.people,
+        fare_currency=policy.fare_currency,
+        expires=min(request.asked_at + HOLD, policy.booking_ends(one.pickup_time)),
+    )
+
+
+def told(time: int) -> int:
+    """Round a time down to the minute that people are told; a negated time is rounded up."""
+    return time // 60 * 60
+
+
+def promised(ride: Ride, policy: Policy, pickup: int, dropoff: int) -> Ride:
+    """Narrow a ride's windows to what its rider is told when it would begin at `pickup` and end at `dropoff`."""
+    board = Window(told(pickup), max(pickup, told(pickup) + policy.punctuality))
+    alight = Window(latest=-told(-dropoff) + policy.punctuality)
+    return replace(ride, board=ride.board & board, alight=ride.alight & alight)
+
+
+def _delay(before: Run, after: Run, times: TravelTimes) -> int:
+    used = {stop for ride in before.rides for stop in (ride.pickup, ride.dropoff)}
+    now = {visit.stop.id: visit.begin for visit in schedule.timetable(before, times)}
+    then = {visit.stop.id: visit.begin for visit in schedule.timetable(after, times)}
+    return max((then[stop] - now[stop] for stop in used), default=0)
+
+
+def _refuse(
+    request: TripRequest, runs: Sequence[Run], searches: Sequence[Search], times: TravelTimes
+) -> Refusal:
+    stopped = sum((searched.stopped for searched in searches), Counter[Rule]())
+    rule = Search((), stopped).nearest_miss()
+    cited = (run.policy.article(rule) for run, one in zip(runs, searches, strict=True) if rule in one.stopped)
+    article = next(filter(None, cited), None)
+    changes = (_other_time(request, runs, times), _longer_walk(request, runs, times), _fewer(request, runs, times))
+    return Refusal(rule, article, tuple(change for change in changes if change is not None))
+
+
+def _other_time(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> Change | None:
+    """The nearest time of the same day at which the party would be offered a seat."""
+    anytime = replace(request, depart=Window(-DAY, LATEST), arrive=Window(-DAY, LATEST))
+    found = [one for run in runs for one in search(anytime, run, times).insertions]
+    shifts = [_shift(request, one) for one in found]
+    return min((Change("time", s) for s in shifts if s), key=lambda c: (abs(c.amount), c.amount), default=None)
+
+
+def _shift(request: TripRequest, one: Insertion) -> int | None:
+    """Least seconds by which both of the request's windows must move for this insertion to suit them; None: no move does."""
+    wishes = ((one.pickup_time, request.depart), (one.dropoff_time, request.arrive))
+    least = max((time - window.latest for time, window in wishes if window.latest < LATEST), default=-DAY)
+    most = min((time - window.earliest for time, window in wishes if window.earliest > -DAY), default=LATEST)
+    return min(max(0, least), most) if least <= most else None
+
+
+def _longer_walk(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> Change | None:
+    """The shortest walk, beyond what was asked, that leads to a seat."""
+    walks = sorted({p.walk for p in (*request.pickups, *request.dropoffs) if p.walk > request.max_walk})
+    for walk in walks:
+        farther = replace(request, max_walk=walk)
+        if any(search(farther, run, times, most=1).insertions for run in runs):
+            return Change("walk", walk)
+    return None
+
+
+def _fewer(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> Change | None:
+    """The largest part of the party that could ride together."""
+    for people in range(request.party.people - 1, 0, -1):
+        fewer = replace(request.party, seats=max(0, people - request.party.wheelchairs))
+        if fewer.people != people:
+            return None
+        if any(search(replace(request, party=fewer), run, times, most=1).insertions for run in runs):
+            return Change("party", people)
+    return None

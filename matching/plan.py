@@ -1,0 +1,110 @@
+"""What a re-plan answers, and how a run with new rides is settled: judged, and boarded as late as it can be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from matching import schedule
+from matching.eligibility import boarding_window
+from matching.model import Ride, Run, Stop, TripRequest, Window
+from matching.promises import broken
+from routing.times import TravelTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a search has come: requests newly placed, its objective (seconds), solutions seen."""
+
+    served: int
+    objective: int
+    solutions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every run given, changed or not, in the order given; revisions are untouched.
+
+    served, unserved: ids of the requests newly placed, and of the others. before, after: residents' parties carried.
+    drive_before, drive_after: seconds of driving over all runs.
+    """
+
+    runs: tuple[Run, ...]
+    served: tuple[str, ...]
+    unserved: tuple[str, ...]
+    before: int
+    after: int
+    drive_before: int
+    drive_after: int
+
+
+def plan_of(before: Sequence[Run], after: Sequence[Run], requests: Sequence[TripRequest], times: TravelTimes) -> Plan:
+    """Sum up what a re-plan changed."""
+    riding = {ride.id for run in after for ride in run.residents}
+    return Plan(
+        tuple(after),
+        served=tuple(request.id for request in requests if request.id in riding),
+        unserved=tuple(request.id for request in requests if request.id not in riding),
+        before=sum(len(run.residents) for run in before),
+        after=sum(len(run.residents) for run in after),
+        drive_before=sum(_drive_of(run, times) for run in before),
+        drive_after=sum(_drive_of(run, times) for run in after),
+    )
+
+
+def with_stops(
+    run: Run, stops: tuple[Stop, ...], served: Sequence[tuple[TripRequest, Stop, Stop]], times: TravelTimes
+) -> Run:
+    """Give a run other stops, and a ride to each request served there between two of them."""
+    rides = tuple(_ride(request, run, on=on, off=off, times=times) for request, on, off in served)
+    return replace(run, stops=stops, rides=run.rides + rides)
+
+
+def settled(old: Run, new: Run, times: TravelTimes) -> Run:
+    """Take new rides out of a run until the judge agrees; keep the old run where nothing is won."""
+    held = {ride.id for ride in old.rides}
+    while faults := {fault.where for fault in broken(new, times, old)}:
+        fresh = [ride for ride in new.rides if ride.id not in held]
+        if not fresh:
+            return old
+        named = [ride for ride in fresh if faults & {ride.id, ride.pickup, ride.dropoff}]
+        new = _without(new, (named or fresh)[-1])
+    if len(new.rides) > len(old.rides):
+        late = _boarded_late(new, held, times)
+        return new if broken(late, times, old) else late
+    return new if _drive_of(new, times) < _drive_of(old, times) else old
+
+
+def _drive_of(run: Run, times: TravelTimes) -> int:
+    return sum(schedule.legs_of(run, times))
+
+
+def _ride(request: TripRequest, run: Run, *, on: Stop, off: Stop, times: TravelTimes) -> Ride:
+    return Ride(
+        id=request.id,
+        pickup=on.id,
+        dropoff=off.id,
+        party=request.party,
+        max_ride=run.policy.longest_ride(times.between(on.place, off.place)),
+        needs=request.needs,
+        board=boarding_window(request, run),
+        alight=request.arrive,
+        dwell=run.policy.dwell_for(request.party),
+        groups=request.groups,
+    )
+
+
+def _without(run: Run, ride: Ride) -> Run:
+    stops = tuple(stop for stop in run.stops if stop.scheduled or stop.id not in (ride.pickup, ride.dropoff))
+    return replace(run, stops=stops, rides=tuple(other for other in run.rides if other.id != ride.id))
+
+
+def _boarded_late(run: Run, held: set[str], times: TravelTimes) -> Run:
+    """Pick new parties up so late at their own stops that the vehicle need not wait with them at the next one."""
+    for k in reversed(range(len(run.stops) - 1)):
+        name = run.stops[k].id
+        ride = next((ride for ride in run.rides if ride.pickup == name and ride.id not in held), None)
+        if ride is not None and not run.stops[k].scheduled:
+            visits = schedule.timetable(run, times)
+            begin = visits[k].begin + visits[k + 1].begin - visits[k + 1].arrival
+            late = replace(ride, board=ride.board & Window(min(begin, ride.board.latest)))
+            run = replace(run, rides=tuple(late if other is ride else other for other in run.rides))
+    return run

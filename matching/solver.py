@@ -1,0 +1,245 @@
+"""Batch re-planning: many requests over many runs at once, with the routing library of OR-Tools.
+
+The model is built so that its rules are bounds of dimensions and domains of variables (slots.py says how order becomes
+one): the local search sees those before it tries a change. Rules that stand beside the dimensions stall it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ortools.constraint_solver import pywrapcp, routing_enums_pb2
+
+from matching.model import DAY, LATEST, Detour, Policy, Run, TripRequest
+from matching.plan import Plan, Progress, plan_of, settled, with_stops
+from matching.promises import ON_ROUTE_SLACK, broken
+from matching.slots import UNLIMITED, Chain, Ends, Node, Road
+from matching.slots import chain_of, ends_on, nodes_of_request, nodes_of_run, places_of
+from routing.times import TravelTimes
+
+PENALTY = 7200
+"""Seconds of driving that one end of an unserved request weighs: serving comes first, driving second."""
+
+CANDIDATES = 4
+"""Runs on which a request is tried: those that would leave their road least for it."""
+
+
+def replan(
+    runs: Sequence[Run],
+    requests: Sequence[TripRequest],
+    times: TravelTimes,
+    *,
+    seconds: int,
+    progress: Callable[[Progress], None] | None = None,
+) -> Plan:
+    """Place as many requests as possible on runs, then drive as little as possible, in `seconds` of search.
+
+    Booked rides stay on their run and within their promised windows; only their own stops may move. A run that breaks
+    a promise already is left alone. The answer is never worse than `runs`.
+    """
+    model = _model_of(runs, requests, times)
+    found = model.solve(times, seconds, progress) if model else []
+    solved = {run.id: run for run in found}
+    return plan_of(runs, [settled(run, solved.get(run.id, run), times) for run in runs], requests, times)
+
+
+def _model_of(runs: Sequence[Run], requests: Sequence[TripRequest], times: TravelTimes) -> "_Model | None":
+    """Model the requests and the sound runs that could serve one; None when there are none."""
+    chains = [chain_of(run, times) for run in runs if len(run.stops) > 1 and not broken(run, times)]
+    riding = {ride.id for run in runs for ride in run.rides}
+    wanted = [request for request in requests if request.id not in riding]
+    stops = [stop.place for run in runs for stop in run.stops]
+    road = Road([*stops, *(place for request in wanted for place in places_of(request))], times)
+    ways = [_ways(request, chains, road) for request in wanted]
+    used = sorted({k for one in ways for k, _, _ in one})
+    wishes = [
+        nodes_of_request(request, [(used.index(k), chain, ends) for k, chain, ends in one])
+        for request, one in zip(wanted, ways, strict=True)
+        if one
+    ]
+    return _Model([chains[k] for k in used], road, wishes) if used else None
+
+
+def _ways(request: TripRequest, chains: list[Chain], road: Road) -> list[tuple[int, Chain, Ends]]:
+    """Choose the runs on which a request is tried, and how it could ride there."""
+    ways = [(k, chain, ends) for k, chain in enumerate(chains) if (ends := ends_on(chain, request, road))]
+    return sorted(ways, key=lambda way: sum(min(end.detour for end in ends) for ends in way[2]))[:CANDIDATES]
+
+
+class _Model:
+    """The routing model: a vehicle per run, a node per stop, and a node per way to begin or to end a request's ride."""
+
+    def __init__(self, chains: list[Chain], road: Road, wishes: list[tuple[list[Node], list[Node]]]) -> None:
+        self._chains, self._road = chains, road
+        self._nodes = [node for v, chain in enumerate(chains) for node in nodes_of_run(v, chain, road)]
+        self._at = {(v, node.stop.id): k for k, node in enumerate(self._nodes) for v in node.slots}
+        self._wishes = [(self._append(pickups), self._append(dropoffs)) for pickups, dropoffs in wishes]
+        self._manager = pywrapcp.RoutingIndexManager(len(self._nodes) + 1, len(chains), len(self._nodes))
+        self._routing = pywrapcp.RoutingModel(self._manager)
+        self._index = [self._manager.NodeToIndex(k) for k in range(len(self._nodes))]
+        self._pairs = 0
+        self._keep_order()
+        self._bound_drive()
+        self._clock = self._bound_time()
+        self._bound_load()
+        self._hold_rides()
+        self._offer_wishes()
+
+    def _append(self, nodes: list[Node]) -> list[int]:
+        first = len(self._nodes)
+        self._nodes += nodes
+        return [*range(first, len(self._nodes))]
+
+    def solve(self, times: TravelTimes, seconds: int, progress: Callable[[Progress], None] | None) -> list[Run]:
+        """Search from the runs as they are; give them as the best plan found has them, not yet judged."""
+        parameters = pywrapcp.DefaultRoutingSearchParameters()
+        parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
+        parameters.time_limit.FromSeconds(seconds)
+        self._routing.CloseModelWithParameters(parameters)
+        if progress is not None:
+            self._routing.AddAtSolutionCallback(self._reporter(progress))
+        given = self._routing.ReadAssignmentFromRoutes(self._given(), True)
+        found = given and self._routing.SolveFromAssignmentWithParameters(given, parameters)
+        return [self._read(v, found, times) for v in range(len(self._chains))] if found else []
+
+    def _given(self) -> list[list[int]]:
+        """List the runs as they are, in routing indices, without their ends."""
+        return [[self._index[self._at[v, stop.id]] for stop in c.run.stops] for v, c in enumerate(self._chains)]
+
+    def _reporter(self, progress: Callable[[Progress], None]) -> Callable[[], None]:
+        active = [self._routing.ActiveVar(self._index[k]) for pickups, _ in self._wishes for k in pickups]
+        seen: list[int] = []
+
+        def report() -> None:
+            objective = self._routing.CostVar().Value()
+            if objective < min(seen, default=objective + 1):
+                progress(Progress(sum(one.Value() for one in active), objective, len(seen) + 1))
+            seen.append(objective)
+
+        return report
+
+    def _read(self, number: int, found: Any, times: TravelTimes) -> Run:
+        """Read a run off a solution."""
+        visits, index = [], found.Value(self._routing.NextVar(self._routing.Start(number)))
+        while not self._routing.IsEnd(index):
+            visits.append(self._nodes[self._manager.IndexToNode(index)])
+            index = found.Value(self._routing.NextVar(index))
+        begun = {node.request.id: node for node in reversed(visits) if node.request is not None}
+        ended = {node.request.id: node for node in visits if node.request is not None}
+        served = [(node.request, node.stop, ended[name].stop) for name, node in begun.items() if node.request]
+        stops = tuple(node.stop for node in visits if not node.joins)
+        return with_stops(self._chains[number].run, stops, served, times)
+
+    def _keep_order(self) -> None:
+        """Let each visit be followed only by what may stand behind it, in slots that never go back."""
+        routing, top = self._routing, max(3 * len(chain.stops) for chain in self._chains)
+        still = routing.RegisterUnaryTransitVector([0] * (len(self._nodes) + 1))
+        routing.AddDimension(still, top, top, True, "slot")
+        slot = routing.GetDimensionOrDie("slot")
+        holders: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for index, node in zip(self._index, self._nodes, strict=True):
+            for number, slots in node.slots.items():
+                for one in slots:
+                    holders[number, one].append(index)
+        for index, node in zip(self._index, self._nodes, strict=True):
+            slot.CumulVar(index).SetValues(sorted(frozenset().union(*node.slots.values())))
+            after = {other for v, slots in node.slots.items() for other in self._after(v, slots, holders)} - {index}
+            absent = node.request is not None
+            routing.NextVar(index).SetValues(sorted(after | {index} if absent else after))
+            routing.VehicleVar(index).SetValues([-1, *node.slots] if absent else [*node.slots])
+        for number in range(len(self._chains)):
+            routing.NextVar(routing.Start(number)).SetValue(holders[number, 0][0])
+
+    def _after(self, number: int, slots: frozenset[int], holders: dict[tuple[int, int], list[int]]) -> Iterator[int]:
+        for slot in slots:
+            stop = 3 * (slot // 3 + 1)
+            for later in range(slot if slot % 3 else slot + 1, stop + 1):
+                yield from holders[number, later]
+            if stop == 3 * len(self._chains[number].stops):
+                yield self._routing.End(number)
+
+    def _bound_drive(self) -> None:
+        """Cost is driving; a run leaves its road no farther than its policy allows."""
+        matrix = self._routing.RegisterTransitMatrix(self._matrix([0] * len(self._nodes)))
+        self._routing.SetArcCostEvaluatorOfAllVehicles(matrix)
+        self._routing.AddDimension(matrix, 0, 2 * UNLIMITED, False, "drive")
+        drive = self._routing.GetDimensionOrDie("drive")
+        for number, chain in enumerate(self._chains):
+            stops = [stop for stop in chain.stops[chain.part[0] : chain.part[1] + 1] if stop.scheduled]
+            cumuls = [drive.CumulVar(self._index[self._at[number, stop.id]]) for stop in stops]
+            legs = [self._road.drive(a.place, b.place) for a, b in zip(stops, stops[1:], strict=False)]
+            if chain.run.policy.detour is not Detour.NONE:
+                self._bound_detour(chain.run.policy, cumuls, legs)
+
+    def _bound_detour(self, policy: Policy, cumuls: list[Any], legs: list[int]) -> None:
+        """Count driving from the first scheduled rider's stop, where the count stands at UNLIMITED."""
+        for cumul in cumuls[:1]:
+            cumul.SetValue(UNLIMITED)
+        for n, leg in enumerate(legs, start=1):
+            on_route = policy.detour is Detour.ON_ROUTE
+            cumuls[n].SetMax(UNLIMITED + sum(legs[:n]) + (n * ON_ROUTE_SLACK if on_route else policy.max_detour))
+            if on_route:
+                self._routing.solver().Add(cumuls[n] - cumuls[n - 1] <= leg + ON_ROUTE_SLACK)
+
+    def _bound_time(self) -> Any:
+        """Begin service within every window. The model counts seconds from a day before: none may be negative."""
+        matrix, horizon = self._matrix([node.dwell for node in self._nodes]), DAY + LATEST
+        self._routing.AddDimension(self._routing.RegisterTransitMatrix(matrix), horizon, horizon, False, "time")
+        clock = self._routing.GetDimensionOrDie("time")
+        for index, node in zip(self._index, self._nodes, strict=True):
+            earliest, latest = node.window.earliest + DAY, node.window.latest + DAY
+            clock.CumulVar(index).SetRange(max(0, earliest), min(horizon, latest))
+        return clock
+
+    def _matrix(self, dwells: list[int]) -> list[list[int]]:
+        places = [node.stop.place for node in self._nodes]
+        rows = [[dwell + self._road.drive(a, b) for b in places] for dwell, a in zip(dwells, places, strict=True)]
+        return [*([*row, 0] for row in rows), [0] * (len(places) + 1)]
+
+    def _bound_load(self) -> None:
+        """Carry only what fits one layout of the very run: so many seats beside so many wheelchairs."""
+        capacities = [chain.run.capacity for chain in self._chains]
+        seats = self._count("seats", [n.change.seats for n in self._nodes], [c.most_seats for c in capacities])
+        chairs = [node.change.wheelchairs for node in self._nodes]
+        places = self._count("wheelchairs", chairs, [c.most_wheelchairs for c in capacities])
+        wide, solver = max(capacity.most_wheelchairs for capacity in capacities) + 1, self._routing.solver()
+        beside = [UNLIMITED] * wide + [c.seats_beside(n) for c in capacities for n in range(wide)]
+        for index in self._index if wide > 1 else []:
+            row = (self._routing.VehicleVar(index) + 1) * wide + places.CumulVar(index)
+            solver.Add(seats.CumulVar(index) <= solver.Element(beside, row.Var()))
+
+    def _count(self, name: str, changes: list[int], most: list[int]) -> Any:
+        change = self._routing.RegisterUnaryTransitVector([*changes, 0])
+        self._routing.AddDimensionWithVehicleCapacity(change, 0, most, True, name)
+        return self._routing.GetDimensionOrDie(name)
+
+    def _hold_rides(self) -> None:
+        """Keep every ride that a run already has, for no longer than its longest ride."""
+        for number, chain in enumerate(self._chains):
+            for ride in chain.run.rides:
+                on, off = self._at[number, ride.pickup], self._at[number, ride.dropoff]
+                longest = self._nodes[on].dwell + ride.max_ride
+                if self._nodes[on].stays or self._nodes[off].stays:
+                    begin, end = (self._clock.CumulVar(self._index[k]) for k in (on, off))
+                    self._routing.solver().Add(end - begin <= longest)
+                else:
+                    self._routing.AddPickupAndDelivery(self._index[on], self._index[off])
+                    self._limit([[longest]])
+
+    def _offer_wishes(self) -> None:
+        """Serve each request once or not at all, from one of its pickups to one of its drop-offs on the same run."""
+        routing, solver = self._routing, self._routing.solver()
+        for pickups, dropoffs in self._wishes:
+            ends = [[self._index[k] for k in numbers] for numbers in (pickups, dropoffs)]
+            routing.AddPickupAndDeliverySets(*[routing.AddDisjunction(end, PENALTY) for end in ends])
+            self._limit([[self._longest(self._nodes[on], self._nodes[off]) for off in dropoffs] for on in pickups])
+            on, off = ([routing.VehicleVar(index) for index in end] for end in ends)
+            solver.Add(solver.Sum(on) + len(on) == solver.Sum(off) + len(off))
+
+    def _longest(self, on: Node, off: Node) -> int:
+        return on.dwell + on.policy.longest_ride(self._road.drive(on.stop.place, off.stop.place))
+
+    def _limit(self, longest: list[list[int]]) -> None:
+        """Bound the time between the begins of the pair made last, by which of its pickups and drop-offs are used."""
+        self._clock.SetPickupToDeliveryLimitFunctionForPair(lambda on, off: longest[on][off], self._pairs)
+        self._pairs += 1

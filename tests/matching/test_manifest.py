@@ -1,0 +1,26 @@
+"""What a driver reads: the stops in driving order, who boards and alights, and what has been served."""
+
+from dataclasses import replace
+
+from matching.insertion import best
+from matching.manifest import Line, lines
+from matching.model import Load
+from tests.matching.toy import EIGHT, GRID, morning_bus, wish
+
+
+def test_a_manifest_has_one_line_for_each_stop_in_driving_order() -> None:
+    a, b, c, school = lines(morning_bus(), GRID)
+    assert [line.stop for line in (a, b, c, school)] == ["a", "b", "c", "school"]
+    assert b == Line("b", EIGHT + 120, EIGHT + 120, EIGHT + 120, ("p2",), (), Load(2), served=False)
+    assert (school.alighting, school.load) == (("p1", "p2"), Load())
+
+
+def test_served_stops_are_marked() -> None:
+    assert [line.served for line in lines(replace(morning_bus(), done=2), GRID)] == [True, True, False, False]
+
+
+def test_a_residents_added_stop_has_no_published_minute() -> None:
+    found = best(wish((2, 1), (4, 2)), [morning_bus()], GRID)
+    assert found is not None
+    line = next(line for line in lines(found.run, GRID) if line.stop == "q+")
+    assert (line.planned, line.boarding, line.load) == (None, ("q",), Load(2))

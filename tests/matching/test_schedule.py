@@ -1,0 +1,136 @@
+"""Times, loads and free seats of a run, told from one pass over its stops."""
+
+from dataclasses import replace
+
+from hypothesis import given
+
+from matching import promises
+from matching.insertion import best
+from matching.model import Load, Run, Stop, Window
+from matching.schedule import baseline, free_seats, latest_begin, legs_of, timetable
+from tests.matching.strategies import Day, days
+from tests.matching.toy import EIGHT, GRID, OPEN, care_van, morning_bus, pupil, wish
+
+
+def filled(day: Day) -> Run:
+    run = day.run
+    for _, request in day.steps:
+        found = best(request, [run], GRID)
+        run = found.run if found else run
+    return run
+
+
+def begins(run: Run) -> list[int]:
+    return [visit.begin - EIGHT for visit in timetable(run, GRID)]
+
+
+@given(days())
+def test_a_timetable_agrees_with_the_judges_own_timing(day: Day) -> None:
+    run = filled(day)
+    judged, dwell = promises._begin(run, legs_of(run, GRID))
+    visits = timetable(run, GRID)
+    assert [visit.begin for visit in visits[1:]] == judged[1:]
+    assert [visit.departure - visit.begin for visit in visits] == dwell
+    assert visits[0].begin == judged[0] or run.stops[0].depot
+
+
+@given(days())
+def test_a_vehicle_arrives_before_it_begins_and_begins_within_every_window(day: Day) -> None:
+    run = filled(day)
+    for visit in timetable(run, GRID):
+        assert visit.arrival <= visit.begin <= visit.departure
+        assert visit.begin in visit.stop.window
+        assert all(visit.begin in ride.board for ride in visit.boarding)
+        assert all(visit.begin in ride.alight for ride in visit.alighting)
+
+
+@given(days())
+def test_nobody_is_aboard_longer_than_their_longest_ride(day: Day) -> None:
+    run = filled(day)
+    at = {visit.stop.id: visit for visit in timetable(run, GRID)}
+    assert all(at[ride.dropoff].begin - at[ride.pickup].departure <= ride.max_ride for ride in run.rides)
+
+
+@given(days())
+def test_free_seats_are_what_one_more_party_can_take(day: Day) -> None:
+    run = filled(day)
+    visits = timetable(run, GRID)
+    for visit, free in zip(visits, free_seats(run, visits), strict=False):
+        assert run.capacity.fits(visit.load + Load(free.seats))
+        assert not run.capacity.fits(visit.load + Load(free.seats + 1))
+        assert run.capacity.fits(visit.load + Load(0, free.wheelchairs))
+        assert not run.capacity.fits(visit.load + Load(0, free.wheelchairs + 1))
+
+
+def test_a_vehicle_waits_for_a_published_minute() -> None:
+    late = tuple(replace(one, window=Window(EIGHT + 600)) if one.id == "b" else one for one in morning_bus().stops)
+    visits = timetable(replace(morning_bus(), stops=late), GRID)
+    assert [visit.arrival - EIGHT for visit in visits] == [0, 120, 720, 840]
+    assert [visit.begin - EIGHT for visit in visits] == [0, 600, 720, 840]
+
+
+def test_a_vehicle_waits_before_a_pickup_rather_than_with_somebody_aboard_too_long() -> None:
+    school = tuple(replace(one, window=Window(EIGHT + 900)) if one.id == "school" else one for one in morning_bus().stops)
+    rides = (replace(pupil("p1", "a", "school"), max_ride=400),)
+    assert begins(replace(morning_bus(), stops=school, rides=rides)) == [500, 620, 740, 900]
+
+
+def test_a_vehicle_stands_in_its_depot_rather_than_at_its_first_stop() -> None:
+    assert begins(care_van())[:2] == [-60, 0]
+    hasty = replace(care_van().stops[0], window=Window(EIGHT - 1800, EIGHT - 300))
+    assert begins(replace(care_van(), stops=(hasty, *care_van().stops[1:])))[:2] == [-300, 0]
+
+
+def test_a_longest_ride_that_cannot_be_kept_leaves_a_run_timed_and_late() -> None:
+    rides = (replace(pupil("p1", "a", "school"), max_ride=100),)
+    assert begins(replace(morning_bus(), rides=rides)) == [0, 120, 240, 360]
+
+
+def test_dwell_is_the_schedules_own_and_each_partys() -> None:
+    slow = tuple(replace(one, dwell=40) if one.id == "b" else one for one in morning_bus().stops)
+    rides = (replace(pupil("p1", "a", "b"), dwell=20), replace(pupil("p2", "b", "school"), dwell=20))
+    visits = timetable(replace(morning_bus(), stops=slow, rides=rides), GRID)
+    assert [visit.departure - visit.begin for visit in visits] == [20, 80, 0, 20]
+
+
+def test_loads_change_where_riders_board_and_alight() -> None:
+    visits = timetable(morning_bus(), GRID)
+    assert [visit.load for visit in visits] == [Load(1), Load(2), Load(2), Load(0)]
+    assert [ride.id for ride in visits[-1].alighting] == ["p1", "p2"]
+
+
+def test_a_wheelchair_aboard_leaves_fewer_seats_free() -> None:
+    van = care_van()
+    assert free_seats(van, timetable(van, GRID)) == [Load(3, 1), Load(1, 0), Load(1, 0), Load(3, 1)]
+
+
+def test_seated_riders_leave_no_wheelchair_place_free() -> None:
+    full = replace(care_van(), rides=tuple(pupil(f"p{n}", "d", "centre") for n in range(2)))
+    assert free_seats(full, timetable(full, GRID))[1] == Load(1, 0)
+
+
+def test_the_baseline_of_a_run_is_the_run_without_residents() -> None:
+    found = best(wish((1, 1), (4, 1)), [morning_bus()], GRID)
+    assert found is not None
+    assert baseline(replace(found.run, done=2)) == morning_bus()
+
+
+def test_the_latest_begin_at_a_stop_is_the_bell_or_the_allowed_delay() -> None:
+    limits = latest_begin(morning_bus(), GRID)
+    assert limits == {"a": EIGHT + 600, "b": EIGHT + 720, "c": 172_800, "school": EIGHT + 960}
+    assert latest_begin(morning_bus(replace(OPEN, max_extra=3600)), GRID)["school"] == EIGHT + 1800
+
+
+def test_the_latest_begin_does_not_move_with_residents_aboard() -> None:
+    found = best(wish((1, 1), (4, 1)), [morning_bus()], GRID)
+    assert found is not None
+    assert latest_begin(found.run, GRID) == latest_begin(morning_bus(), GRID)
+
+
+def test_a_run_of_one_stop_stands_still() -> None:
+    one = replace(morning_bus(), stops=(Stop("a", GRID_CORNER, Window(EIGHT), sequence=0),), rides=())
+    assert begins(one) == [0]
+    assert free_seats(one, timetable(one, GRID)) == []
+
+
+GRID_CORNER = morning_bus().stops[0].place

@@ -1,0 +1,60 @@
+"""The migrations make exactly the tables that the code reads, however often and by however many they are run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from tests.webapp.conftest import Clock
+from tests.webapp.toy_records import settled
+from webapp.db import tables
+from webapp.db.migrations import config_for
+from webapp.db.store import Store, StoreError
+
+MIGRATE = """
+import sys
+from datetime import datetime
+from webapp.db.store import Store
+Store(sys.argv[1], clock=datetime.now).migrate()
+"""
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(store: Store) -> None:
+    with store._database.snapshot() as connection:
+        found = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(found, tables.METADATA) == []
+
+
+def test_migrating_again_changes_nothing(store: Store) -> None:
+    run = settled(store)
+    store.migrate()
+    with store.read() as records:
+        assert records.get_run("bus") == run
+
+
+def test_processes_that_start_at_once_may_all_migrate(database_url: str, clock: Clock) -> None:
+    home = Path(__file__).parents[2]
+    started = [subprocess.Popen([sys.executable, "-c", MIGRATE, database_url], cwd=home) for _ in range(2)]
+    assert [process.wait() for process in started] == [0, 0]
+    store = Store(database_url, clock=clock)
+    settled(store)
+    store.close()
+
+
+def test_records_of_a_newer_version_are_left_alone(store: Store) -> None:
+    with store._database.migrating() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'r9999'"))
+    with pytest.raises(StoreError, match="this version of Noriai"):
+        store.migrate()
+
+
+def test_the_first_step_can_be_taken_back(store: Store) -> None:
+    with store._database.migrating() as connection:
+        command.downgrade(config_for(connection), "base")
+    store.migrate()
+    settled(store)

@@ -1,0 +1,34 @@
+"""A plan written as JSON is the same plan when it is read."""
+
+import json
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matching.model import Policy, Run
+from routing.times import Place
+from webapp.db import rows
+
+DEGREES = st.floats(-180, 180)
+st.register_type_strategy(Place, st.builds(Place, DEGREES, DEGREES))
+
+
+@given(st.from_type(Run))
+def test_a_plan_survives_as_text(run: Run) -> None:
+    assert rows.plan_from_json(json.loads(json.dumps(rows.plan_to_json(run)))) == run
+
+
+@given(st.from_type(Policy))
+def test_a_policy_survives_as_text(policy: Policy) -> None:
+    assert rows.policy_from_json(json.loads(json.dumps(rows.policy_to_json(policy)))) == policy
+
+
+@given(st.sets(st.text(max_size=3)))
+def test_equal_policies_give_equal_text(riders: set[str]) -> None:
+    policies = (Policy(riders=frozenset(order)) for order in (sorted(riders), sorted(riders, reverse=True)))
+    assert len({json.dumps(rows.policy_to_json(policy)) for policy in policies}) == 1
+
+
+def test_what_an_older_policy_did_not_name_has_its_default() -> None:
+    assert rows.policy_from_json({"name": "old"}) == replace(Policy(), name="old")

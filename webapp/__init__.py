@@ -1,0 +1,1 @@
+"""Who asks, who sees, what is kept? People, pages, records and messages."""

@@ -1,0 +1,134 @@
+"""The one place where the rooms meet: settings, records, roads and pages become a site."""
+
+import secrets
+from typing import Any
+
+from flask import Flask, Response, render_template, send_from_directory, session
+from flask.typing import ResponseReturnValue
+from flask_babel import Babel
+from flask_login import user_logged_in
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
+
+from routing.area import TILES
+from routing.times import RoadError
+from webapp.config import LANGUAGES, Settings, read_settings
+from webapp.db.store import Busy
+from webapp.db.store import NotFound as NoRecord
+from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed, NotFound, ServiceError
+from webapp.town import Town, open_town
+from webapp.views import auth, city, desk, dispatcher, driver, resident, shared
+
+LARGEST_UPLOAD = 20 * 2**20
+CSP = (
+    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+def create_app(settings: Settings | None = None, *, town: Town | None = None) -> Flask:
+    """Build the site for a town; without one, for the town of the settings, read from the environment by default."""
+    served = town or open_town(settings or read_settings())
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=served.settings.secret_key,
+        SECURITY_PASSWORD_SALT=served.settings.secret_key,
+        MAX_CONTENT_LENGTH=LARGEST_UPLOAD + 2**20,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SECURE=served.settings.https,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_CHECK_DEFAULT=True,
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    app.extensions["noriai"] = served
+    Babel(app, locale_selector=shared.language, default_translation_directories="locale")
+    CSRFProtect(app)
+    auth.add_security(app, served)
+    user_logged_in.connect(_speak_their_language, app)
+    for pages in (auth.pages, resident.pages, desk.pages, dispatcher.pages, driver.pages, city.pages):
+        app.register_blueprint(pages)
+    _add_words(app)
+    _add_files(app, served)
+    _add_errors(app)
+    app.after_request(_harden)
+    return app
+
+
+def _speak_their_language(app: Flask, user: Any, **_: Any) -> None:
+    session.setdefault("language", user.row.language)
+
+
+def _add_words(app: Flask) -> None:
+    for write in (
+        shared.write_clock,
+        shared.write_day,
+        shared.write_instant,
+        shared.write_money,
+        shared.write_walk,
+        shared.write_minutes,
+    ):
+        app.jinja_env.filters[write.__name__.removeprefix("write_")] = write
+    app.jinja_env.globals["rule_text"] = shared.rule_text
+    app.context_processor(_frame)
+
+
+def _frame() -> dict[str, Any]:
+    """What `base.html` expects on every page."""
+    spoken = shared.language()
+    served = shared.town()
+    return {
+        "nav": shared.navigation(),
+        "languages": [(code, name, code == spoken) for code, name in LANGUAGES.items()],
+        "desk_phone": served.settings.desk_phone,
+        "form_key": secrets.token_urlsafe(12),
+    }
+
+
+def _add_files(app: Flask, served: Town) -> None:
+    @app.get("/roads.pmtiles")
+    def roads() -> Response:
+        """The road map of the area, in ranges, as MapLibre asks for it."""
+        return send_from_directory(served.settings.area_folder, TILES, conditional=True, max_age=3600)
+
+    @app.get("/service-worker.js")
+    def service_worker() -> Response:
+        """The worker that keeps a driver's last manifest; from the root, so that it may serve every page."""
+        return send_from_directory(str(app.static_folder), "sw.js", max_age=0)
+
+
+def _add_errors(app: Flask) -> None:
+    """Turn every fault into a page for people; the input stays in their browser, and nothing was half done."""
+    answers: dict[type[Exception], int] = {
+        Invalid: 422,
+        NotFound: 404,
+        NoRecord: 404,
+        NotAllowed: 403,
+        Conflict: 409,
+        Gone: 409,
+        RoadError: 422,
+    }
+    for kind, status in answers.items():
+        app.register_error_handler(kind, lambda error, status=status: _sorry(error, status))
+    app.register_error_handler(Busy, _busy)
+    app.register_error_handler(CSRFError, lambda error: _sorry(error, 400))
+    app.register_error_handler(HTTPException, lambda error: _sorry(error, error.code or 500))
+
+
+def _sorry(error: Exception, status: int) -> ResponseReturnValue:
+    said = shared.error_text(str(error)) if isinstance(error, ServiceError) else ""
+    return render_template("error.html", status=status, said=said), status
+
+
+def _busy(_: Busy) -> ResponseReturnValue:
+    return render_template("error.html", status=503, said=""), 503, {"Retry-After": "3"}
+
+
+def _harden(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", CSP)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Permissions-Policy", "geolocation=(self), camera=(), microphone=()")
+    if response.mimetype == "text/html":
+        response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,75 @@
+"""Settings of one installation, read once from the environment."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+LANGUAGES = {"en": "English", "fi": "Suomi", "ja": "日本語", "ko": "한국어"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a town sets for itself; each field is read from `NORIAI_` and its name in capitals.
+
+    home: folder of the database, the prepared areas and the secret key. database_url: SQLAlchemy address.
+    area: name of the prepared area that this service drives in. timezone: IANA name of the town's clock.
+    horizon_days: for how many days ahead an uploaded schedule is expanded to runs.
+    desk_phone: number that residents can call, shown on every page. policy: TOML file with the town's rules.
+    smtp: host:port of the mail server, empty where mail is not sent. mail_from: sender of that mail.
+    https: whether the site is reached by https (cookies are then sent over https only).
+    """
+
+    home: Path
+    database_url: str
+    secret_key: str
+    area: str = "helsinki"
+    timezone: ZoneInfo = ZoneInfo("Europe/Helsinki")
+    language: str = "en"
+    horizon_days: int = 14
+    desk_phone: str = "+358 00 000 00 00"
+    policy: str = "demo-town.toml"
+    smtp: str = ""
+    mail_from: str = "noriai@example.org"
+    https: bool = False
+
+    @property
+    def area_folder(self) -> Path:
+        return self.areas / self.area
+
+    @property
+    def areas(self) -> Path:
+        return self.home / "areas"
+
+
+def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Settings:
+    """Read settings from `NORIAI_*`; a home without a secret key is given one, kept in a file that only its owner reads.
+
+    Raises ValueError when a number or a time zone cannot be read.
+    """
+    folder = home or Path(env.get("NORIAI_HOME", ".noriai")).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    default = Settings(folder, f"sqlite:///{folder / 'noriai.db'}", "")
+    return Settings(
+        home=folder,
+        database_url=env.get("NORIAI_DATABASE_URL") or default.database_url,
+        secret_key=env.get("NORIAI_SECRET_KEY") or _own_secret(folder / "secret-key"),
+        area=env.get("NORIAI_AREA", default.area),
+        timezone=ZoneInfo(env.get("NORIAI_TIMEZONE", default.timezone.key)),
+        language=env.get("NORIAI_LANGUAGE", default.language),
+        horizon_days=int(env.get("NORIAI_HORIZON_DAYS", default.horizon_days)),
+        desk_phone=env.get("NORIAI_DESK_PHONE", default.desk_phone),
+        policy=env.get("NORIAI_POLICY", default.policy),
+        smtp=env.get("NORIAI_SMTP", default.smtp),
+        mail_from=env.get("NORIAI_MAIL_FROM", default.mail_from),
+        https=env.get("NORIAI_HTTPS", "").lower() in {"1", "true", "yes"},
+    )
+
+
+def _own_secret(path: Path) -> str:
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,169 @@
+"""Rows <-> domain: a run is spread over its rows and put together again, or kept whole as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from enum import Enum
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from matching import model
+from routing.times import Place
+from webapp.db import tables
+
+DEPARTED = "departed"
+"""The event kind after which a stop can no longer be changed."""
+
+_POLICY = TypeAdapter(model.Policy)
+_RUN = TypeAdapter(model.Run)
+
+
+def policy_to_json(policy: model.Policy) -> dict[str, Any]:
+    """Write a policy as JSON values; sets become sorted lists, so that equal policies give equal text."""
+    return {name: _plain(value) for name, value in asdict(policy).items()}
+
+
+def policy_from_json(kept: dict[str, Any]) -> model.Policy:
+    """Read a policy; what it does not name has its default. Raises pydantic.ValidationError for a value of no sense."""
+    return _POLICY.validate_python(kept)
+
+
+def plan_to_json(run: model.Run) -> dict[str, Any]:
+    """Write a whole run as JSON values, from which `plan_from_json` restores it exactly."""
+    return {name: _plain(value) for name, value in asdict(run).items()}
+
+
+def plan_from_json(kept: dict[str, Any]) -> model.Run:
+    return _RUN.validate_python(kept)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+def layouts_to_json(capacity: model.Capacity) -> list[list[int]]:
+    """List the [seats, wheelchairs] pairs of a capacity."""
+    return [[one.seats, one.wheelchairs] for one in capacity.layouts]
+
+
+def layouts_from_json(kept: Sequence[Sequence[int]]) -> model.Capacity:
+    return model.Capacity(tuple(model.Load(seats, wheelchairs) for seats, wheelchairs in kept))
+
+
+def to_head(run: model.Run, code: str, name: str) -> tables.Run:
+    return tables.Run(
+        id=run.id,
+        operator_id=run.operator,
+        service_date=date.fromisoformat(run.service_date),
+        code=code,
+        name=name,
+        vehicle=run.vehicle,
+        layouts=layouts_to_json(run.capacity),
+        policy=policy_to_json(run.policy),
+        revision=run.revision,
+    )
+
+
+def to_stop_row(run_id: str, position: int, stop: model.Stop, label: tuple[str, bool]) -> tables.RunStop:
+    return tables.RunStop(
+        run_id=run_id,
+        id=stop.id,
+        position=position,
+        lat=stop.place.lat,
+        lon=stop.place.lon,
+        label=label[0],
+        private=label[1],
+        earliest=stop.window.earliest,
+        latest=stop.window.latest,
+        dwell=stop.dwell,
+        sequence=stop.sequence,
+        planned=stop.planned,
+        residents=stop.residents,
+        depot=stop.depot,
+    )
+
+
+def to_ride_row(run_id: str, position: int, ride: model.Ride, member: str) -> tables.RunRide:
+    return tables.RunRide(
+        run_id=run_id,
+        id=ride.id,
+        position=position,
+        pickup=ride.pickup,
+        dropoff=ride.dropoff,
+        seats=ride.party.seats,
+        wheelchairs=ride.party.wheelchairs,
+        max_ride=ride.max_ride,
+        committed=ride.committed,
+        board_earliest=ride.board.earliest,
+        board_latest=ride.board.latest,
+        alight_earliest=ride.alight.earliest,
+        alight_latest=ride.alight.latest,
+        dwell=ride.dwell,
+        needs=sorted(ride.needs),
+        groups=sorted(ride.groups),
+        member=member,
+    )
+
+
+def to_run(
+    head: tables.Run,
+    stops: Sequence[tables.RunStop],
+    rides: Sequence[tables.RunRide],
+    events: Sequence[tables.Event],
+) -> model.Run:
+    """Put a run together from its rows; stops and rides in order of position."""
+    return model.Run(
+        id=head.id,
+        service_date=head.service_date.isoformat(),
+        operator=head.operator_id,
+        vehicle=head.vehicle,
+        capacity=layouts_from_json(head.layouts),
+        stops=tuple(_to_stop(row) for row in stops),
+        rides=tuple(_to_ride(row) for row in rides),
+        policy=policy_from_json(head.policy),
+        revision=head.revision,
+        done=count_served(stops, events),
+    )
+
+
+def count_served(stops: Sequence[tables.RunStop], events: Sequence[tables.Event]) -> int:
+    """Count the leading stops that were left: where `departed` was said, and all before a stop where anything was."""
+    at = {stop.id: k for k, stop in enumerate(stops)}
+    seen = [event for event in events if event.stop_id in at]
+    return max((at[event.stop_id] + (event.kind == DEPARTED) for event in seen), default=0)
+
+
+def _to_stop(row: tables.RunStop) -> model.Stop:
+    return model.Stop(
+        id=row.id,
+        place=Place(row.lat, row.lon),
+        window=model.Window(row.earliest, row.latest),
+        dwell=row.dwell,
+        sequence=row.sequence,
+        planned=row.planned,
+        residents=row.residents,
+        depot=row.depot,
+    )
+
+
+def _to_ride(row: tables.RunRide) -> model.Ride:
+    return model.Ride(
+        id=row.id,
+        pickup=row.pickup,
+        dropoff=row.dropoff,
+        party=model.Load(row.seats, row.wheelchairs),
+        max_ride=row.max_ride,
+        needs=frozenset(row.needs),
+        committed=row.committed,
+        board=model.Window(row.board_earliest, row.board_latest),
+        alight=model.Window(row.alight_earliest, row.alight_latest),
+        dwell=row.dwell,
+        groups=frozenset(row.groups),
+    )

@@ -1,0 +1,133 @@
+"""The records room's own door: open the records, read them, change them.
+
+Plan outside, lock, revalidate, commit: a search for seats runs with no transaction open; then `Store.commit` locks the
+runs that it wants to change, looks again, and writes. SQLite and PostgreSQL take the same path.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from random import uniform
+from time import monotonic, sleep
+from typing import ClassVar, TypeVar
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session, col, select
+
+from routing.times import TravelTimes
+from webapp.db import tables
+from webapp.db.door import Door, Grip, RunHead
+from webapp.db.engines import lost_a_race, open_database
+from webapp.db.errors import Busy, NotFound, PromiseBroken, StoreError
+from webapp.db.migrations import upgrade
+from webapp.db.records import Records, Revision
+
+__all__ = [
+    "Busy",
+    "Door",
+    "NotFound",
+    "PromiseBroken",
+    "Records",
+    "Revision",
+    "RunHead",
+    "Store",
+    "StoreError",
+]
+
+T = TypeVar("T")
+
+PATIENCE = 3.0
+TRIES = 8
+LONGEST_PAUSE = 0.2
+
+
+class Store:
+    """The records of one database. Threads share one store; each process opens its own."""
+
+    _locks: ClassVar[bool] = True
+    """Tests switch the locks off to show that seats would be sold twice without them."""
+
+    def __init__(self, url: str, *, clock: Callable[[], datetime], patience: float = PATIENCE) -> None:
+        """Open the records at "sqlite:///file" or "postgresql://..."; wait for locks at most `patience` seconds."""
+        self._database = open_database(url, patience)
+        self._clock = clock
+        self._patience = patience
+
+    def migrate(self) -> None:
+        """Bring the tables up to date; several processes may do so at once. Raises StoreError for newer records."""
+        with self._database.migrating() as connection:
+            upgrade(connection)
+
+    def close(self) -> None:
+        self._database.engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Records]:
+        """See one moment of the records; do not call `commit` before leaving. Raises Busy."""
+        try:
+            with self._database.snapshot() as connection, Session(connection, expire_on_commit=False) as session:
+                yield Records(session)
+        except PoolTimeout as late:
+            raise Busy("every connection is in use") from late
+        except DBAPIError as error:
+            if lost_a_race(error):
+                raise Busy("the records are being written") from error
+            raise
+
+    def commit(
+        self,
+        change: Callable[[Door], T],
+        *,
+        runs: Iterable[str] = (),
+        rider: str | None = None,
+        times: TravelTimes | None = None,
+    ) -> T:
+        """Lock the runs in ascending id, then the rider; let `change` read and write; commit; return its answer.
+
+        An exception in `change` undoes all of it. After a lost race `change` is called again, so it must act on nothing
+        but the door; it must not call `commit` or `read` of this store. times: what `Door.keep` judges by.
+
+        Raises Busy when the locks were not had in time, StoreError when a rule of the tables refused a row.
+        """
+        grip = Grip(frozenset(runs), times, self._clock)
+        deadline = monotonic() + self._patience
+        for left in reversed(range(TRIES)):
+            try:
+                return self._attempt(change, grip, rider, deadline - monotonic())
+            except PoolTimeout as late:
+                raise Busy("every connection is in use") from late
+            except IntegrityError as error:
+                raise StoreError(_rule_of(error)) from error
+            except DBAPIError as error:
+                if not lost_a_race(error):
+                    raise
+                if not left or monotonic() >= deadline:
+                    raise Busy("others are changing the same runs") from error
+            sleep(uniform(0, LONGEST_PAUSE))
+        raise AssertionError("the last try answers or raises")
+
+    def _attempt(self, change: Callable[[Door], T], grip: Grip, rider: str | None, seconds: float) -> T:
+        with (
+            self._database.alone(seconds, locks=self._locks) as connection,
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            if self._locks:
+                _lock(session, grip.locked, rider)
+            return change(Door(session, grip))
+
+
+def _lock(session: Session, runs: Iterable[str], rider: str | None) -> None:
+    """Lock rows; SQLite drops FOR UPDATE, and its writers are alone already."""
+    wanted = sorted(runs)
+    if wanted:
+        held = select(tables.Run.id).where(col(tables.Run.id).in_(wanted)).order_by(tables.Run.id).with_for_update()
+        session.exec(held).all()
+    if rider is not None:
+        session.exec(select(tables.User.id).where(tables.User.id == rider).with_for_update()).all()
+
+
+def _rule_of(error: IntegrityError) -> str:
+    """Name the rule that refused a row, without the row's values: they may be somebody's."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return str(diagnosis.message_primary if diagnosis else error.orig)

@@ -1,0 +1,1 @@
+"""What is fetched and compiled for the browser before the site can serve it."""

@@ -1,0 +1,1 @@
+"""One use of the service each: what views, the command line and the demo call."""

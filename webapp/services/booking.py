@@ -1,0 +1,386 @@
+"""A resident asks, is offered free seats, books and cancels; the desk does the same for a caller."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from matching import insertion, offers
+from matching.model import DAY, LATEST, Load, MeetingPoint, Ride, Run, TripRequest, Window
+from matching.offers import Offer, Refusal
+from routing.places import meeting_points
+from routing.times import Place
+from webapp import service_day
+from webapp.db import tables
+from webapp.db.store import Door, PromiseBroken, Records
+from webapp.services import messages
+from webapp.services.accounts import FARTHEST_WALK
+from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed
+from webapp.town import Town
+
+SEARCH = 2 * 3600
+"""Seconds after "from" or before "by" within which a trip still answers what was asked."""
+DAYS_AHEAD = 14
+MOST_PEOPLE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request was told: offers with the token that books each, or a refusal."""
+
+    request: tables.Request
+    offers: tuple[tuple[Offer, str], ...]
+    refusal: Refusal | None
+
+
+def start(town: Town, rider_id: str, *, actor: str, channel: str = "web") -> tables.Request:
+    """Open a new request for a rider, asked by the rider or by the desk."""
+    request = tables.Request(
+        id=secrets.token_urlsafe(12),
+        rider_id=rider_id,
+        asked_by=actor,
+        channel=channel,
+        needs=[],
+        created_at=town.clock(),
+    )
+
+    def change(door: Door) -> tables.Request:
+        _answer_as_before(door, request)
+        return door.put(request)
+
+    return town.store.commit(change)
+
+
+def _answer_as_before(door: Records, request: tables.Request) -> None:
+    """Nothing is told twice: a party and its needs are taken from the rider's last trip, else from the profile."""
+    rider = door.get_user(request.rider_id)
+    request.max_walk, request.wheelchairs = rider.max_walk, int("wheelchair" in rider.groups)
+    for last in door.list_requests(rider_id=rider.id)[-1:]:
+        request.people, request.wheelchairs = last.people, last.wheelchairs
+        request.needs, request.max_walk = last.needs, last.max_walk
+
+
+def answer_place(town: Town, request_id: str, *, end: str, label: str, place: Place) -> None:
+    """Set where a request begins (`end` "origin") or ends ("destination").
+
+    Raises routing.times.UnreachablePlace where no vehicle can come near.
+    """
+    town.roads.snap(place)
+    fields = {f"{end}_label": label[:120], f"{end}_lat": place.lat, f"{end}_lon": place.lon}
+    _update(town, request_id, fields)
+
+
+def answer_when(
+    town: Town, request_id: str, *, day: date, depart: int | None = None, arrive: int | None = None
+) -> None:
+    """Set the service date and either the earliest departure or the latest arrival, seconds of that day."""
+    if not town.today() <= day <= town.today() + timedelta(days=DAYS_AHEAD):
+        raise Invalid("day")
+    if (depart is None) == (arrive is None):
+        raise Invalid("when")
+    _update(town, request_id, {"service_date": day, "depart_earliest": depart, "arrive_latest": arrive})
+
+
+def answer_who(
+    town: Town, request_id: str, *, people: int, wheelchairs: int, needs: Sequence[str] = (), max_walk: int
+) -> None:
+    """Set the party: people in all, how many of them in a wheelchair, other needs, and metres that they can walk."""
+    if not 1 <= people <= MOST_PEOPLE:
+        raise Invalid("people")
+    if not 0 <= wheelchairs <= people:
+        raise Invalid("wheelchairs")
+    if not 0 <= max_walk <= FARTHEST_WALK:
+        raise Invalid("max_walk")
+    fields = {"people": people, "wheelchairs": wheelchairs, "needs": sorted(needs), "max_walk": max_walk}
+    _update(town, request_id, fields)
+
+
+def ask(town: Town, request_id: str) -> Answer:
+    """Search the runs of the day for a request and keep what it was told. Nothing is held: a booking asks again."""
+    now = town.clock()
+    with town.store.read() as records:
+        row = records.get_request(request_id)
+        rider = records.get_user(row.rider_id)
+        day = _complete(row)
+        runs = records.list_runs(day)
+    row.asked_at = now
+    wish = trip_request(town, row, rider, runs)
+    found = offers.offers(wish, runs, town.roads)
+    refusal = found if isinstance(found, Refusal) else None
+    status, reason = ("refused", refusal.rule.value) if refusal else ("offered", "")
+    status = row.status if row.status == "waiting" else status  # looking again gives up no place on the list
+    row = _update(town, request_id, {"status": status, "reason": reason, "asked_at": now})
+    made = () if isinstance(found, Refusal) else found
+    return Answer(row, tuple((offer, _sign(town, row, offer)) for offer in made), refusal)
+
+
+def read_offer(town: Town, token: str) -> tuple[Offer, str]:
+    """Read back a signed offer and the id of its request. Raises Gone when it expired, NotAllowed when it was altered."""
+    said = _read(town, token)
+    return _offer_from(said), said["request"]
+
+
+def _read(town: Town, token: str) -> dict[str, Any]:
+    try:
+        said: dict[str, Any] = _serializer(town).loads(token)
+    except BadSignature as error:
+        raise NotAllowed("offer") from error
+    if town.seconds_now(date.fromisoformat(said["answers"][0])) > said["times"][4]:
+        raise Gone("offer expired")
+    return said
+
+
+def book(town: Town, token: str, *, key: str, actor: str) -> tables.Booking:
+    """Turn an offer into a booking; the same `key` gives the same booking again, however often it is sent.
+
+    Raises Conflict when the key was used for another offer or the rider travels at that time already, Gone when the
+    seat went to somebody else or the answers changed since (ask again for new offers), Busy when the run is locked for too long.
+    """
+    said = _read(town, token)
+    offer, request_id = _offer_from(said), said["request"]
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    with town.store.read() as records:
+        rider_id = records.get_request(request_id).rider_id
+
+    def change(door: Door) -> tables.Booking:
+        known = door.find_booking(rider_id, key)
+        if known is not None:
+            if known.request_hash != digest:
+                raise Conflict("key")
+            return known
+        request = door.get_request(request_id)
+        if request.status == "booked":
+            raise Conflict("booked")
+        if _answers(request) != said["answers"]:
+            raise Gone("answers")
+        _free_then(door, request, offer)
+        rider = door.get_user(rider_id)
+        run = door.get_run(offer.run)
+        new = offers.place(offer, trip_request(town, request, rider, [run]), run, town.roads)
+        if new is None:
+            raise Gone("seat")
+        booking = _booking(town, request, offer, (key, digest))
+        enter(door, new, [(request, booking)], cause="booked", actor=actor)
+        return booking
+
+    try:
+        return town.store.commit(change, runs=[offer.run], rider=rider_id, times=town.roads)
+    except PromiseBroken as error:
+        raise Gone("seat") from error
+
+
+def enter(
+    door: Door,
+    run: Run,
+    made: Sequence[tuple[tables.Request, tables.Booking]],
+    *,
+    cause: str,
+    actor: str | None = None,
+) -> None:
+    """Keep a run with new rides on it, their bookings, and the messages about them, in one transaction."""
+    rides = {ride.id: ride for ride in run.rides}
+    labels: dict[str, tuple[str, bool]] = {}
+    for _, booking in made:
+        ride = rides[booking.ride_id]
+        labels |= {ride.pickup: (booking.pickup_label, True), ride.dropoff: (booking.dropoff_label, True)}
+    door.keep(run, cause=cause, actor=actor, labels=labels)
+    for request, booking in made:
+        request.status, request.reason = "booked", ""
+        door.put(request)
+        door.put(booking)
+        messages.tell(door, "booked", booking.rider_id, {"booking": booking.id})
+
+
+def cancel(town: Town, booking_id: str, *, actor: str) -> tables.Booking:
+    """Give a booked seat back; cancelling again changes nothing. Raises Conflict once the vehicle has been there."""
+    with town.store.read() as records:
+        found = records.get_booking(booking_id)
+
+    def change(door: Door) -> tables.Booking:
+        booking = door.get_booking(booking_id)
+        if booking.status != "booked":
+            return booking
+        run = door.get_run(booking.run_id)
+        ride = next(ride for ride in run.rides if ride.id == booking.ride_id)
+        if run.positions()[ride.pickup] < run.done:
+            raise Conflict("served")
+        door.keep(insertion.without(run, ride.id), cause="cancelled", actor=actor)
+        booking.status, booking.cancelled_at = "cancelled", door.now()
+        door.put(booking)
+        messages.tell(door, "cancelled", booking.rider_id, {"booking": booking.id})
+        return booking
+
+    return town.store.commit(change, runs=[found.run_id], rider=found.rider_id, times=town.roads)
+
+
+def wait(town: Town, request_id: str) -> tables.Request:
+    """Put a refused request on the waiting list: the next re-planning that finds a seat books it and tells the rider."""
+    with town.store.read() as records:
+        if records.get_request(request_id).status not in ("refused", "waiting"):
+            raise Conflict("not refused")
+    return _update(town, request_id, {"status": "waiting"})
+
+
+def stop_waiting(town: Town, request_id: str) -> tables.Request:
+    """Take a request off the waiting list: no seat will be booked for it by itself any more."""
+    return _update(town, request_id, {"status": "refused"})
+
+
+def trip_request(town: Town, row: tables.Request, rider: tables.User, runs: Sequence[Run]) -> TripRequest:
+    """Say a request in the words of `matching`: meeting points on the road, windows, party, and no name."""
+    day = _complete(row)
+    origin, destination = Place(row.origin_lat or 0, row.origin_lon or 0), _destination(row)
+    asked_at = service_day.seconds_of(row.asked_at or town.clock(), day, town.settings.timezone)
+    depart, arrive = _windows(row)
+    return TripRequest(
+        id=row.id,
+        service_date=day.isoformat(),
+        pickups=_meeting_points(town, origin, runs),
+        dropoffs=_meeting_points(town, destination, runs),
+        party=Load(row.people - row.wheelchairs, row.wheelchairs),
+        depart=depart,
+        arrive=arrive,
+        asked_at=asked_at,
+        max_walk=row.max_walk,
+        needs=frozenset(row.needs),
+        groups=frozenset(rider.groups),
+    )
+
+
+def booking_of(town: Town, request: tables.Request, run: Run, ride: Ride, begin: tuple[int, int]) -> tables.Booking:
+    """Make the booking of a ride that a re-planning placed, promised as an offer would be (`begin`: pickup, drop-off)."""
+    stops = {stop.id: stop.place for stop in run.stops}
+    pickup, dropoff = offers.told(begin[0]), -offers.told(-begin[1])
+    ends = [
+        _point(town, request, end, stops[at]) for end, at in (("origin", ride.pickup), ("destination", ride.dropoff))
+    ]
+    offer = Offer(
+        run=run.id, revision=run.revision, ride=ride, pickup=ends[0], dropoff=ends[1],
+        pickup_time=pickup, dropoff_time=dropoff, detour=0, delay=0,
+        fare=run.policy.fare * ride.party.people, fare_currency=run.policy.fare_currency, expires=LATEST,
+    )  # fmt: skip
+    return _booking(town, request, offer, (f"planned-{request.id}", ""))
+
+
+def _point(town: Town, request: tables.Request, end: str, place: Place) -> MeetingPoint:
+    door = Place(getattr(request, f"{end}_lat"), getattr(request, f"{end}_lon"))
+    return MeetingPoint(place, town.roads.walk(door, [place])[0])
+
+
+def _update(town: Town, request_id: str, fields: dict[str, Any]) -> tables.Request:
+    def change(door: Door) -> tables.Request:
+        row = door.get_request(request_id)
+        if row.status == "booked":
+            raise Conflict("booked")
+        for name, value in fields.items():
+            setattr(row, name, value)
+        door.put(row)
+        return row
+
+    return town.store.commit(change)
+
+
+def _complete(row: tables.Request) -> date:
+    if row.origin_lat is None or row.destination_lat is None or row.service_date is None:
+        raise Invalid("unanswered")
+    if (row.origin_lat, row.origin_lon) == (row.destination_lat, row.destination_lon):
+        raise Invalid("same place")
+    return row.service_date
+
+
+def _destination(row: tables.Request) -> Place:
+    return Place(row.destination_lat or 0, row.destination_lon or 0)
+
+
+def _windows(row: tables.Request) -> tuple[Window, Window]:
+    if row.arrive_latest is not None:
+        return Window(row.arrive_latest - SEARCH), Window(-DAY, row.arrive_latest)
+    earliest = row.depart_earliest or 0
+    return Window(earliest, earliest + SEARCH), Window()
+
+
+def _meeting_points(town: Town, door: Place, runs: Sequence[Run]) -> tuple[MeetingPoint, ...]:
+    """The door itself, as near as the road comes, then the scheduled stops that residents may use, nearest first."""
+    snapped = town.roads.snap(door)
+    stops = {stop.place for run in runs for stop in run.stops if stop.scheduled and stop.residents and not stop.depot}
+    near = meeting_points(town.roads, door, sorted(stops), FARTHEST_WALK)
+    return (MeetingPoint(snapped.place, snapped.walk), *(MeetingPoint(place, walk) for place, walk in near))
+
+
+def _free_then(door: Records, request: tables.Request, offer: Offer) -> None:
+    """Nobody travels twice at once: refuse a booking that overlaps another of the same rider."""
+    for other in door.list_bookings(rider_id=request.rider_id, status="booked"):
+        same_day = other.service_date == request.service_date
+        if same_day and other.pickup < offer.dropoff_time and offer.pickup_time < other.dropoff:
+            raise Conflict("overlap")
+
+
+def _booking(town: Town, request: tables.Request, offer: Offer, key: tuple[str, str]) -> tables.Booking:
+    return tables.Booking(
+        id=secrets.token_urlsafe(12),
+        rider_id=request.rider_id,
+        request_id=request.id,
+        run_id=offer.run,
+        ride_id=offer.ride.id,
+        key=key[0],
+        request_hash=key[1],
+        service_date=_complete(request),
+        pickup=offer.pickup_time,
+        dropoff=offer.dropoff_time,
+        pickup_label=label_of(town, offer.pickup, request.origin_label),
+        dropoff_label=label_of(town, offer.dropoff, request.destination_label),
+        walk=offer.pickup.walk,
+        walk_after=offer.dropoff.walk,
+        fare=offer.fare,
+        fare_currency=offer.fare_currency,
+        created_at=town.clock(),
+    )
+
+
+def label_of(town: Town, point: MeetingPoint, door: str) -> str:
+    """Name a meeting point for people: the door itself by what its owner called it, another by what stands there."""
+    return door if point.walk <= 60 else town.places.describe(point.place) or door
+
+
+def _serializer(town: Town) -> URLSafeSerializer[str]:
+    return URLSafeSerializer(town.settings.secret_key, salt="noriai offer")
+
+
+def _answers(row: tables.Request) -> list[Any]:
+    """What an offer answers: an offer for other answers than the request now has is no longer its offer."""
+    ends = [row.origin_lat, row.origin_lon, row.destination_lat, row.destination_lon]
+    party = [row.people, row.wheelchairs, row.max_walk, *row.needs]
+    return [_complete(row).isoformat(), *ends, row.depart_earliest, row.arrive_latest, *party]
+
+
+def _sign(town: Town, request: tables.Request, offer: Offer) -> str:
+    ride = offer.ride
+    said = {
+        "request": request.id,
+        "answers": _answers(request),
+        "run": [offer.run, offer.revision],
+        "ends": [[p.place.lat, p.place.lon, p.walk] for p in (offer.pickup, offer.dropoff)],
+        "times": [offer.pickup_time, offer.dropoff_time, offer.detour, offer.delay, offer.expires],
+        "windows": [ride.board.earliest, ride.board.latest, ride.alight.earliest, ride.alight.latest],
+        "ride": [ride.id, ride.pickup, ride.dropoff, ride.party.seats, ride.party.wheelchairs, ride.max_ride],
+        "fare": [offer.fare, offer.fare_currency],
+    }
+    return str(_serializer(town).dumps(json.loads(json.dumps(said))))
+
+
+def _offer_from(said: dict[str, Any]) -> Offer:
+    pickup, dropoff = (MeetingPoint(Place(lat, lon), walk) for lat, lon, walk in said["ends"])
+    ride_id, on, off, seats, wheelchairs, max_ride = said["ride"]
+    a, b, c, d = said["windows"]
+    ride = Ride(ride_id, on, off, Load(seats, wheelchairs), max_ride, board=Window(a, b), alight=Window(c, d))
+    times = said["times"]
+    return Offer(
+        run=said["run"][0], revision=said["run"][1], ride=ride, pickup=pickup, dropoff=dropoff,
+        pickup_time=times[0], dropoff_time=times[1], detour=times[2], delay=times[3], expires=times[4],
+        fare=said["fare"][0], fare_currency=said["fare"][1],
+    )  # fmt: skip

@@ -1,0 +1,148 @@
+"""Re-planning behind the residents' backs and never against them, and the check that every promise ever made was kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from matching import offers, promises, schedule, solver
+from matching.insertion import reinsert, without
+from matching.model import Broken, Rule, Run
+from webapp.db import tables
+from webapp.db.store import Door, PromiseBroken
+from webapp.services import booking
+from webapp.town import Town
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """What a re-planning did: parties served before and after, requests newly booked, driving before and after (s)."""
+
+    before: int
+    after: int
+    booked: tuple[str, ...]
+    drive_before: int
+    drive_after: int
+
+
+def replan(
+    town: Town, day: date, *, seconds: int, progress: Callable[[solver.Progress], None] | None = None
+) -> Replanned:
+    """Re-plan a service date for at most `seconds`, book what the waiting list gains, and tell those riders.
+
+    The plan is made with no transaction open; each run then goes through the write door, rebased on what it became
+    meanwhile. A run that no longer fits its plan stays as it is.
+    """
+    with town.store.read() as records:
+        runs = records.list_runs(day)
+        waiting = records.list_requests(service_date=day, status="waiting")
+        riders = {row.rider_id: records.get_user(row.rider_id) for row in waiting}
+    wishes = [booking.trip_request(town, row, riders[row.rider_id], runs) for row in waiting]
+    now = town.seconds_now(day)
+    wishes = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in wishes]
+    open_runs = [run for run in runs if run.policy.riders and not promises.broken(run, town.roads)]
+    plan = solver.replan(open_runs, wishes, town.roads, seconds=seconds, progress=progress)
+    rows = {row.id: row for row in waiting}
+    old = {run.id: run for run in open_runs}
+    booked: list[str] = []
+    for run in plan.runs:
+        if run != old[run.id]:
+            booked += _commit(town, run, rows)
+    return Replanned(plan.before, plan.before + len(booked), tuple(booked), plan.drive_before, plan.drive_after)
+
+
+def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> list[str]:
+    """Take one planned run through the door; give the requests that it newly books."""
+
+    def change(door: Door) -> list[str]:
+        current = door.get_run(planned.id)
+        rows = {ride.id: door.get_request(ride.id) for ride in planned.residents if ride.id in waiting}
+        wanted = {name for name, row in rows.items() if row.status == "waiting"}
+        new = rebase(planned, current, wanted, town)
+        if new is None:
+            return []
+        begin = {visit.stop.id: visit.begin for visit in schedule.timetable(new, town.roads)}
+        made = []
+        for name in sorted(wanted & {ride.id for ride in new.rides}):
+            new, row = _promise(new, name, begin), rows[name]
+            ride = next(ride for ride in new.rides if ride.id == name)
+            made.append((row, booking.booking_of(town, row, new, ride, (begin[ride.pickup], begin[ride.dropoff]))))
+        booking.enter(door, new, made, cause="replanned")
+        return [row.id for row, _ in made]
+
+    try:
+        return town.store.commit(change, runs=[planned.id], times=town.roads)
+    except PromiseBroken:
+        return []
+
+
+def rebase(planned: Run, current: Run, wanted: set[str], town: Town) -> Run | None:
+    """Carry a plan over to what its run has become: cancelled rides leave it, rides booked meanwhile are put in.
+
+    wanted: the newly planned rides that are still wanted. None when a ride booked meanwhile finds no place in the plan.
+    """
+    held = {ride.id for ride in current.rides}
+    new = replace(planned, revision=current.revision, done=current.done)
+    for ride in planned.residents:
+        if ride.id not in held | wanted:
+            new = without(new, ride.id)
+    for ride in current.residents:
+        if ride.id not in {one.id for one in new.rides}:
+            places = {stop.id: stop.place for stop in current.stops}
+            placed = reinsert(ride, (places[ride.pickup], places[ride.dropoff]), new, town.roads)
+            if placed is None:
+                return None
+            new = placed
+    return new
+
+
+def _promise(run: Run, ride_id: str, begin: dict[str, int]) -> Run:
+    """Narrow a newly planned ride's windows to what its rider is told."""
+    rides = tuple(
+        offers.promised(ride, run.policy, begin[ride.pickup], begin[ride.dropoff]) if ride.id == ride_id else ride
+        for ride in run.rides
+    )
+    return replace(run, rides=rides)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A promise that was found broken, at which revision of which run."""
+
+    run: str
+    revision: int
+    broken: Broken
+
+
+def verify(town: Town, day: date | None = None) -> tuple[int, list[Fault]]:
+    """Judge every revision that every run ever had, and hold every booking against its run: revisions judged, and faults."""
+    with town.store.read() as records:
+        ids = records.all_run_ids(day)
+        histories = {run_id: [entry for entry in records.history(run_id) if entry.run.stops] for run_id in ids}
+        current = {run_id: records.get_run(run_id) for run_id in ids}
+        bookings = [b for run_id in ids for b in records.list_bookings(run_id=run_id, status="booked")]
+    faults, judged = [], 0
+    for run_id, history in histories.items():
+        before: Run | None = None
+        for entry in history:
+            base = None if entry.cause == "published" else before
+            faults += [Fault(run_id, entry.number, one) for one in promises.broken(entry.run, town.roads, base)]
+            judged, before = judged + 1, entry.run
+        if not history or replace(current[run_id], done=0) != replace(history[-1].run, done=0):
+            faults.append(Fault(run_id, current[run_id].revision, Broken(Rule.STOPS, "history")))
+    return judged, faults + _unkept(current, bookings)
+
+
+def _unkept(current: dict[str, Run], bookings: list[tables.Booking]) -> list[Fault]:
+    """Every booking is a ride at its promised time, and every resident aboard has a booking."""
+    faults = []
+    told = {(one.run_id, one.ride_id): one for one in bookings}
+    for one in bookings:
+        run = current[one.run_id]
+        ride = next((ride for ride in run.rides if ride.id == one.ride_id), None)
+        if ride is None or one.pickup not in ride.board or ride.alight.latest < one.dropoff - 60:
+            faults.append(Fault(run.id, run.revision, Broken(Rule.WINDOW, one.ride_id)))
+    for run in current.values():
+        for ride in run.residents:
+            if (run.id, ride.id) not in told:
+                faults.append(Fault(run.id, run.revision, Broken(Rule.WHO, ride.id)))
+    return faults

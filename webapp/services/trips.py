@@ -1,0 +1,243 @@
+"""What a rider's own pages show: trips to come, waited for and gone by, offers in full, and places used before."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from matching.offers import Change, Offer
+from routing.places import Named
+from routing.times import Place
+from webapp import service_day
+from webapp.db import tables
+from webapp.db.store import Records
+from webapp.services import booking
+from webapp.services.accounts import FARTHEST_WALK
+from webapp.services.errors import Invalid, NotAllowed, NotFound
+from webapp.town import Town
+
+WALKS = (50, 150, 300, 500, FARTHEST_WALK)
+"""Metres among which riders say how far they can walk."""
+NEEDS = ("walker", "companion")
+ENDS = {"from": "origin", "to": "destination"}
+ROUND = 300
+"""Seconds to which a suggested time is rounded."""
+MOST_RECENT = 6
+MOST_PAST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A booking and who drives it.
+
+    wait_until, there_by: seconds of the service day by which it was promised, at the latest, to begin and to end.
+    """
+
+    booking: tables.Booking
+    vehicle: str
+    operator: str
+    wait_until: int
+    there_by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trips:
+    """Everything of one rider: to come in order of time, waited for, and gone by or cancelled, the latest first."""
+
+    coming: tuple[Trip, ...]
+    waiting: tuple[tables.Request, ...]
+    past: tuple[Trip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An offer in full, with the token that books it."""
+
+    offer: Offer
+    token: str
+    vehicle: str
+    operator: str
+    pickup_label: str
+    dropoff_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A change of one answer that leads to a seat: `answer` ("depart", "arrive", "max_walk", "people") becomes `value`.
+
+    at: what to tell of it: seconds of the day at which a vehicle comes or arrives, metres to walk, or people.
+    """
+
+    answer: str
+    value: int
+    at: int
+
+
+def list_trips(town: Town, rider_id: str) -> Trips:
+    """Sort a rider's trips by what they are to the rider now."""
+    with town.store.read() as records:
+        trips = [_trip(records, one) for one in records.list_bookings(rider_id=rider_id)]
+        waiting = records.list_requests(status="waiting", rider_id=rider_id)
+    trips.sort(key=lambda trip: (trip.booking.service_date, trip.booking.pickup))
+    coming = tuple(trip for trip in trips if is_coming(town, trip))
+    past = tuple(trip for trip in reversed(trips) if trip not in coming)[:MOST_PAST]
+    hoped = tuple(row for row in waiting if row.service_date and row.service_date >= town.today())
+    return Trips(coming, hoped, past)
+
+
+def is_coming(town: Town, trip: Trip) -> bool:
+    """Will this trip still be made, or is it being made?"""
+    return trip.booking.status == "booked" and trip.there_by >= town.seconds_now(trip.booking.service_date)
+
+
+def get_trip(town: Town, booking_id: str, rider_id: str) -> Trip:
+    """Give a rider's own booking. Raises NotFound for anybody else's."""
+    with town.store.read() as records:
+        row = records.get_booking(booking_id)
+        if row.rider_id != rider_id:
+            raise NotFound("booking")
+        return _trip(records, row)
+
+
+def get_request(town: Town, request_id: str, rider_id: str) -> tables.Request:
+    """Give a rider's own request. Raises NotFound for anybody else's."""
+    with town.store.read() as records:
+        row = records.get_request(request_id)
+    if row.rider_id != rider_id:
+        raise NotFound("request")
+    return row
+
+
+def get_booked(town: Town, request: tables.Request) -> tables.Booking:
+    """Give the booking that a request became. Raises NotFound."""
+    with town.store.read() as records:
+        made = [one for one in records.list_bookings(rider_id=request.rider_id) if one.request_id == request.id]
+    if not made:
+        raise NotFound("booking")
+    return made[-1]
+
+
+def start_like(town: Town, old: tables.Booking, *, actor: str, channel: str, back: bool) -> tables.Request:
+    """Open a request for the same trip again, or for the way `back` on the same day; only its time is to be said."""
+    with town.store.read() as records:
+        was = records.get_request(old.request_id)
+    new = booking.start(town, old.rider_id, actor=actor, channel=channel)
+    for end, other in (("origin", "destination"), ("destination", "origin")):
+        like = other if back else end
+        place = Place(getattr(was, f"{like}_lat"), getattr(was, f"{like}_lon"))
+        booking.answer_place(town, new.id, end=end, label=getattr(was, f"{like}_label"), place=place)
+    return get_request(town, new.id, old.rider_id)
+
+
+def list_choices(town: Town, answer: booking.Answer) -> list[Choice]:
+    """Put offers in full."""
+    with town.store.read() as records:
+        return [_choice(town, records, answer.request, one) for one in answer.offers]
+
+
+def get_choice(town: Town, request: tables.Request, token: str) -> Choice:
+    """Put one offer of this request in full. Raises Gone when it expired, NotAllowed for an altered or another's token."""
+    offer, request_id = booking.read_offer(town, token)
+    if request_id != request.id:
+        raise NotAllowed("offer")
+    with town.store.read() as records:
+        return _choice(town, records, request, (offer, token))
+
+
+def suggest(request: tables.Request, changes: Iterable[Change]) -> list[Suggestion]:
+    """Turn the changes that would help into answers, rounded to what people say."""
+    return [_suggestion(request, change) for change in changes]
+
+
+def change(town: Town, request: tables.Request, answer: str, value: int) -> None:
+    """Change one answer of a request to a suggested value. Raises Invalid."""
+    day = request.service_date or town.today()
+    walk, wheelchairs, needs = request.max_walk, request.wheelchairs, request.needs
+    match answer:
+        case "depart":
+            booking.answer_when(town, request.id, day=day, depart=value)
+        case "arrive":
+            booking.answer_when(town, request.id, day=day, arrive=value)
+        case "max_walk" | "people":
+            new = {"people": request.people, "max_walk": walk, answer: value}
+            booking.answer_who(town, request.id, wheelchairs=wheelchairs, needs=needs, **new)
+        case _:
+            raise Invalid("change")
+
+
+def list_recent_places(town: Town, request: tables.Request) -> list[Named]:
+    """List the places of a rider's earlier requests, the latest first, without those of this request."""
+    with town.store.read() as records:
+        earlier = records.list_requests(rider_id=request.rider_id)
+    own = {named.name for named in _places_of(request)}
+    used = (named for row in reversed(earlier) for named in _places_of(row))
+    known = {named.name: named for named in reversed([*used]) if named.name not in own}
+    return [*reversed(known.values())][:MOST_RECENT]
+
+
+def sign_place(town: Town, named: Named) -> str:
+    """Write a place that was shown so that a form can send it back unaltered."""
+    return str(_serializer(town).dumps([named.name, named.place.lat, named.place.lon]))
+
+
+def choose_place(town: Town, request: tables.Request, end: str, token: str) -> None:
+    """Set one end ("origin" or "destination") of a request to a place that was shown.
+
+    Raises Invalid for a place that was not shown, or is the other end; UnreachablePlace where no vehicle can come near.
+    """
+    try:
+        label, lat, lon = _serializer(town).loads(token)
+    except BadSignature as error:
+        raise Invalid("place") from error
+    other = "destination" if end == "origin" else "origin"
+    if (getattr(request, f"{other}_lat"), getattr(request, f"{other}_lon")) == (lat, lon):
+        raise Invalid("same place")
+    booking.answer_place(town, request.id, end=end, label=label, place=Place(lat, lon))
+
+
+def _trip(records: Records, row: tables.Booking) -> Trip:
+    head, run = records.get_run_head(row.run_id), records.get_run(row.run_id)
+    ride = next((ride for ride in run.rides if ride.id == row.ride_id), None)
+    vehicle, operator = _driven_by(records, head)
+    wait_until = min(ride.board.latest if ride else row.pickup, row.pickup + run.policy.punctuality)
+    there_by = min(ride.alight.latest if ride else row.dropoff, row.dropoff + run.policy.punctuality)
+    return Trip(row, vehicle, operator, wait_until, there_by)
+
+
+def _choice(town: Town, records: Records, row: tables.Request, offered: tuple[Offer, str]) -> Choice:
+    offer, token = offered
+    vehicle, operator = _driven_by(records, records.get_run_head(offer.run))
+    pickup = booking.label_of(town, offer.pickup, row.origin_label)
+    dropoff = booking.label_of(town, offer.dropoff, row.destination_label)
+    return Choice(offer, token, vehicle, operator, pickup, dropoff)
+
+
+def _driven_by(records: Records, head: tables.Run) -> tuple[str, str]:
+    known = {one.code: one.description for one in records.list_vehicles(head.operator_id)}
+    return known.get(head.vehicle) or head.vehicle, records.get_operator(head.operator_id).name
+
+
+def _suggestion(request: tables.Request, change: Change) -> Suggestion:
+    match change.kind:
+        case "walk":
+            return Suggestion("max_walk", next(walk for walk in WALKS if walk >= change.amount), change.amount)
+        case "party":
+            return Suggestion("people", change.amount, change.amount)
+    if request.arrive_latest is not None:
+        arrive = request.arrive_latest + change.amount
+        arrive = -(-arrive // ROUND) * ROUND if change.amount > 0 else arrive // ROUND * ROUND
+        return Suggestion("arrive", arrive, arrive)
+    pickup = (request.depart_earliest or 0) + change.amount + (booking.SEARCH if change.amount > 0 else 0)
+    return Suggestion("depart", pickup // ROUND * ROUND, pickup)
+
+
+def _places_of(row: tables.Request) -> Iterator[Named]:
+    if row.destination_lat is not None and row.destination_lon is not None:
+        yield Named(row.destination_label, "", Place(row.destination_lat, row.destination_lon))
+    if row.origin_lat is not None and row.origin_lon is not None:
+        yield Named(row.origin_label, "", Place(row.origin_lat, row.origin_lon))
+
+
+def _serializer(town: Town) -> URLSafeSerializer[str]:
+    return URLSafeSerializer(town.settings.secret_key, salt="noriai place")

@@ -1,0 +1,98 @@
+"""What every service works with: one town's settings, records, roads, place names, rules and clock."""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from matching.model import DAY, Detour, Policy
+from routing.engine import Engine
+from routing.places import PlaceIndex
+from webapp import service_day
+from webapp.config import Settings
+from webapp.db.store import Store
+from webapp.resources import data_path
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """One running service; `clock` gives the present instant in UTC without an offset."""
+
+    settings: Settings
+    store: Store
+    roads: Engine
+    places: PlaceIndex
+    policy: Policy
+    rules: dict[str, Any]
+    clock: Callable[[], datetime]
+
+    def article(self, rule: str, language: str) -> str:
+        """Quote the article of the town's rules that a refusal cites, in a language if the town has it there."""
+        articles = self.rules["articles"]
+        return str(articles.get(language, articles).get(rule, articles.get(rule, "")))
+
+    def today(self) -> date:
+        return service_day.today(self.clock(), self.settings.timezone)
+
+    def seconds_now(self, day: date) -> int:
+        return service_day.seconds_of(self.clock(), day, self.settings.timezone)
+
+
+def utc_now() -> datetime:
+    """Read the machine's clock, UTC without an offset."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Town:
+    """Open a town's records and its prepared area.
+
+    Raises routing.times.RoadError when the area has not been prepared or was prepared by another version.
+    """
+    store = Store(settings.database_url, clock=clock)
+    store.migrate()
+    rules = tomllib.loads(data_path("policies", settings.policy).read_text(encoding="utf-8"))
+    return Town(
+        settings=settings,
+        store=store,
+        roads=Engine.load(settings.area_folder),
+        places=PlaceIndex.load(settings.area_folder),
+        policy=read_policy(rules),
+        rules=rules,
+        clock=clock,
+    )
+
+
+def read_policy(rules: dict[str, Any]) -> Policy:
+    """Turn a town's rules (data/policies/*.toml) into the policy from which every run starts."""
+    default = Policy()
+
+    def seconds(key: str, otherwise: int) -> int:
+        return int(rules[key]) * 60 if key in rules else otherwise
+
+    return Policy(
+        name=rules["name"],
+        riders=frozenset(rules.get("riders", ())),
+        detour=Detour(rules.get("detour", "none")),
+        max_detour=seconds("max_detour_minutes", default.max_detour),
+        deadhead=bool(rules.get("deadhead", False)),
+        max_extra=seconds("max_extra_minutes", default.max_extra),
+        max_ride=seconds("max_ride_minutes", default.max_ride),
+        ride_slack=seconds("ride_slack_minutes", default.ride_slack),
+        notice=seconds("notice_minutes", default.notice),
+        closes=_closes(rules.get("closes", "none")),
+        punctuality=seconds("punctuality_minutes", default.punctuality),
+        dwell=rules.get("dwell_seconds", default.dwell),
+        dwell_wheelchair=rules.get("dwell_wheelchair_seconds", default.dwell_wheelchair),
+        fare=rules.get("fare_cents", default.fare),
+        fare_currency=rules.get("fare_currency", default.fare_currency),
+        articles=tuple(sorted((rule, text) for rule, text in rules["articles"].items() if isinstance(text, str))),
+    )
+
+
+def _closes(said: str) -> int | None:
+    """Read when booking closes: "none", or a time of the day before such as "previous day 16:00"."""
+    if said == "none":
+        return None
+    hours, minutes = said.removeprefix("previous day ").split(":")
+    return int(hours) * 3600 + int(minutes) * 60 - DAY

@@ -1,0 +1,1 @@
+"""Parse, call one service, render: one file per person."""

@@ -1,0 +1,149 @@
+"""What every page needs: the town behind it, who may see it, and how times, money and distances are written."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import wraps
+from typing import Any, ParamSpec, cast
+
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.numbers import format_currency
+from flask import abort, current_app, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from matching.model import Rule
+from webapp import service_day
+from webapp.config import LANGUAGES
+from webapp.town import Town
+
+P = ParamSpec("P")
+CENTS = {"JPY": 1, "KRW": 1}
+"""Currencies whose smallest coin is the unit itself; all others count in hundredths."""
+
+
+def town() -> Town:
+    """Give the town that this site serves."""
+    return cast(Town, current_app.extensions["noriai"])
+
+
+def language() -> str:
+    """Choose the language: what the visitor chose here, else what the browser asks for, else the town's own."""
+    chosen = session.get("language")
+    if chosen in LANGUAGES:
+        return str(chosen)
+    return request.accept_languages.best_match(list(LANGUAGES)) or town().settings.language
+
+
+def needs(*roles: str) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
+    """Let only people of these roles in; strangers are asked to sign in, others are told nothing (404)."""
+
+    def guard(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+            if not current_user.is_authenticated:
+                return redirect(url_for("security.login", next=request.path if request.method == "GET" else "/"))
+            if not set(roles) & set(current_user.role_names):
+                abort(404)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def navigation() -> list[tuple[str, str, bool]]:
+    """List where the signed-in person may go: (label, address, is it this page)."""
+    pages = {
+        "resident": [(_("My trips"), "resident.trips")],
+        "desk": [(_("Phone desk"), "desk.find")],
+        "dispatcher": [(_("The day"), "dispatcher.day"), (_("Schedules"), "dispatcher.upload")],
+        "driver": [(_("My runs"), "driver.runs")],
+        "town": [(_("Figures"), "city.figures")],
+    }
+    roles = getattr(current_user, "role_names", []) if current_user.is_authenticated else []
+    shown = [page for role in roles for page in pages[role]]
+    return [(label, url_for(end), request.endpoint == end) for label, end in shown]
+
+
+def write_clock(seconds: int, day: date) -> str:
+    """Write a second of a service day as the town's clock shows it: 9:10, or 0:40 after midnight."""
+    shown = service_day.local_time(seconds, day, town().settings.timezone)
+    return cast(str, format_time(shown.time(), "short", locale=_locale()))
+
+
+def write_instant(instant: datetime) -> str:
+    """Write an instant (UTC) as the town's clock shows it."""
+    seconds = service_day.seconds_of(instant, service_day.today(instant, town().settings.timezone), town().settings.timezone)
+    return write_clock(seconds, service_day.today(instant, town().settings.timezone))
+
+
+def write_day(day: date) -> str:
+    """Write a date with its weekday, and the year only in languages whose full form has it."""
+    return cast(str, format_date(day, "full", locale=_locale()))
+
+
+def write_money(amount: int, currency: str) -> str:
+    """Write an amount of cents, or of yen."""
+    if not amount:
+        return _("free of charge")
+    return cast(str, format_currency(amount / CENTS.get(currency, 100), currency, locale=_locale()))
+
+
+def write_walk(metres: int) -> str:
+    """Write a walk in words that do not pretend to know it to the metre."""
+    if metres < 20:
+        return _("at the door")
+    return _("%(metres)s m walk", metres=-(-metres // 10) * 10)
+
+
+def write_minutes(seconds: int) -> str:
+    """Write a duration in whole minutes, rounded up."""
+    return _("%(minutes)s min", minutes=-(-seconds // 60))
+
+
+def _locale() -> Locale:
+    return Locale.parse(language())
+
+
+def rule_text(rule: str) -> str:
+    """Say in plain words which rule stopped a trip."""
+    return {
+        Rule.TIME: _("No vehicle that takes residents drives then."),
+        Rule.WINDOW: _("No vehicle can be there at that time."),
+        Rule.ROAD: _("No road that a vehicle can use leads there."),
+        Rule.RESIDENTS: _("The vehicles that pass may not stop there for residents."),
+        Rule.DEADHEAD: _("The vehicles that pass take residents only while their own riders are aboard."),
+        Rule.DETOUR: _("The vehicles that pass may not leave their road that far."),
+        Rule.WHO: _("The vehicles that pass take only people who are registered for them."),
+        Rule.CUTOFF: _("It is too late to book that trip."),
+        Rule.WHEELCHAIR: _("No wheelchair place is free on the vehicles that pass."),
+        Rule.SEATS: _("Not enough seats are free on the vehicles that pass."),
+        Rule.MAX_RIDE: _("You would have to sit in the vehicle for too long."),
+        Rule.EXTRA: _("Somebody who relies on that vehicle would be late."),
+        Rule.BELL: _("The vehicle would not be at the school in time."),
+    }.get(Rule(rule), _("No seat was found."))
+
+
+def error_text(code: str) -> str:
+    """Say in plain words what was wrong with an answer, or what happened to a seat."""
+    return {
+        "day": _("Choose a day from today to two weeks ahead."),
+        "when": _("Choose either when you want to leave or when you must be there."),
+        "people": _("Write how many people travel, from 1 to 8."),
+        "wheelchairs": _("There cannot be more wheelchairs than people."),
+        "max_walk": _("Choose how far you can walk."),
+        "unanswered": _("Answer all questions first."),
+        "same place": _("You start and end at the same place. Change one of them."),
+        "offer expired": _("These times were kept for 15 minutes and have run out. Here are the times that are free now."),
+        "seat": _("That seat has just been taken. Here are the times that are free now."),
+        "overlap": _("You already have a trip at that time."),
+        "booked": _("This trip is booked already."),
+        "key": _("This form was sent before with other answers. Start again."),
+        "served": _("The vehicle has been there already, so this trip can no longer be cancelled."),
+        "upload done": _("This file was taken in or dropped before."),
+        "upload refused": _("This file has errors, so nothing was taken in."),
+        "not aboard": _("They did not board, so they cannot get off."),
+        "alighted": _("They have got off already."),
+    }.get(code, _("That did not work. Go back and try again."))
