@@ -1,12 +1,14 @@
 """A request and the runs of its day become a few diverse offers, or the reason and the smallest change that would help."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from matching import promises, schedule
-from matching.insertion import Insertion, Search, reinsert, search
+from matching.insertion import Insertion, Search, reinsert, search_timed
 from matching.model import DAY, LATEST, MeetingPoint, Policy, Ride, Rule, Run, TripRequest, Window
+from matching.screens import Timed, time
 from routing.times import TravelTimes
 
 MOST_OFFERS = 4
@@ -63,16 +65,16 @@ def offers(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> tup
 
     Runs that take no residents, or that would be late by themselves, are passed over without a word about them.
     """
-    open_runs = [run for run in runs if run.policy.riders and not promises.broken(run, times)]
-    searches = [(run, search(request, run, times)) for run in open_runs]
+    timed = [time(run, times) for run in runs if run.policy.riders and not promises.broken(run, times)]
+    searches = [search_timed(request, one, times) for one in timed]
     found = [
-        (run, one)
-        for run, searched in searches
-        for one in searched.insertions
-        if not promises.broken(one.run, times, before=run)
+        (one.run, insertion)
+        for one, searched in zip(timed, searches, strict=True)
+        for insertion in searched.insertions
+        if not promises.broken(insertion.run, times, before=one.run)
     ]
     if not found:
-        return _refuse(request, open_runs, [searched for _, searched in searches], times)
+        return _refuse(request, timed, searches, times)
     found.sort(key=lambda pair: (_burden(request, pair[1]), pair[0].id))
     return tuple(_offer(request, run, one, times) for run, one in _diverse(found))
 
@@ -142,20 +144,25 @@ def _delay(before: Run, after: Run, times: TravelTimes) -> int:
 
 
 def _refuse(
-    request: TripRequest, runs: Sequence[Run], searches: Sequence[Search], times: TravelTimes
+    request: TripRequest, timed: Sequence[Timed], searches: Sequence[Search], times: TravelTimes
 ) -> Refusal:
     stopped = sum((searched.stopped for searched in searches), Counter[Rule]())
     rule = Search((), stopped).nearest_miss()
-    cited = (run.policy.article(rule) for run, one in zip(runs, searches, strict=True) if rule in one.stopped)
+    cited = (one.run.policy.article(rule) for one, said in zip(timed, searches, strict=True) if rule in said.stopped)
     article = next(filter(None, cited), None)
-    changes = (_other_time(request, runs, times), _longer_walk(request, runs, times), _fewer(request, runs, times))
+    changes = (_other_time(request, timed, times), _longer_walk(request, timed, times), _fewer(request, timed, times))
     return Refusal(rule, article, tuple(change for change in changes if change is not None))
 
 
-def _other_time(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> Change | None:
+def _seated(request: TripRequest, timed: Sequence[Timed], times: TravelTimes) -> bool:
+    """Would the party find a seat on any run?"""
+    return any(search_timed(request, one, times, most=1).insertions for one in timed)
+
+
+def _other_time(request: TripRequest, timed: Sequence[Timed], times: TravelTimes) -> Change | None:
     """The nearest time of the same day at which the party would be offered a seat."""
     anytime = replace(request, depart=Window(-DAY, LATEST), arrive=Window(-DAY, LATEST))
-    found = [one for run in runs for one in search(anytime, run, times).insertions]
+    found = [one for run in timed for one in search_timed(anytime, run, times).insertions]
     shifts = [_shift(request, one) for one in found]
     return min((Change("time", s) for s in shifts if s), key=lambda c: (abs(c.amount), c.amount), default=None)
 
@@ -168,22 +175,18 @@ def _shift(request: TripRequest, one: Insertion) -> int | None:
     return min(max(0, least), most) if least <= most else None
 
 
-def _longer_walk(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> Change | None:
-    """The shortest walk, beyond what was asked, that leads to a seat."""
+def _longer_walk(request: TripRequest, timed: Sequence[Timed], times: TravelTimes) -> Change | None:
+    """The shortest walk, beyond what was asked, that leads to a seat; a longer one never closes what a shorter opens."""
     walks = sorted({p.walk for p in (*request.pickups, *request.dropoffs) if p.walk > request.max_walk})
-    for walk in walks:
-        farther = replace(request, max_walk=walk)
-        if any(search(farther, run, times, most=1).insertions for run in runs):
-            return Change("walk", walk)
-    return None
+    enough = bisect_left(walks, True, key=lambda walk: _seated(replace(request, max_walk=walk), timed, times))
+    return Change("walk", walks[enough]) if enough < len(walks) else None
 
 
-def _fewer(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> Change | None:
-    """The largest part of the party that could ride together."""
-    for people in range(request.party.people - 1, 0, -1):
-        fewer = replace(request.party, seats=max(0, people - request.party.wheelchairs))
-        if fewer.people != people:
-            return None
-        if any(search(replace(request, party=fewer), run, times, most=1).insertions for run in runs):
+def _fewer(request: TripRequest, timed: Sequence[Timed], times: TravelTimes) -> Change | None:
+    """The largest part of the party that could ride together; those in wheelchairs are never left behind."""
+    party = request.party
+    for people in range(party.people - 1, max(0, party.wheelchairs - 1), -1):
+        fewer = replace(party, seats=people - party.wheelchairs)
+        if _seated(replace(request, party=fewer), timed, times):
             return Change("party", people)
     return None

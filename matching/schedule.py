@@ -5,6 +5,8 @@ longest ride would run out: the componentwise earliest solution of the run's dif
 2003 reach the same with their eight steps).
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from matching.model import Load, Ride, Run, Stop, Window
@@ -26,15 +28,18 @@ class Visit:
 
 def timetable(run: Run, times: TravelTimes) -> tuple[Visit, ...]:
     """Time every stop of a run, in order. A run that cannot keep its promises is timed all the same, late where it is."""
-    position = run.positions()
+    on: dict[str, list[Ride]] = defaultdict(list)
+    off: dict[str, list[Ride]] = defaultdict(list)
+    for ride in run.rides:
+        on[ride.pickup].append(ride)
+        off[ride.dropoff].append(ride)
     legs = legs_of(run, times)
-    dwell = [dwell_at(run, stop) for stop in run.stops]
-    earliest = [window_at(run, stop).earliest for stop in run.stops]
-    begin = _earliest_begin(run, position, legs, dwell, earliest)
+    dwell = [_dwell(stop, on[stop.id], off[stop.id]) for stop in run.stops]
+    earliest = [_window(stop, on[stop.id], off[stop.id]).earliest for stop in run.stops]
+    begin = _earliest_begin(run, legs, dwell, earliest)
     load, visits = Load(), []
     for k, stop in enumerate(run.stops):
-        boarding = tuple(ride for ride in run.rides if ride.pickup == stop.id)
-        alighting = tuple(ride for ride in run.rides if ride.dropoff == stop.id)
+        boarding, alighting = tuple(on[stop.id]), tuple(off[stop.id])
         for ride in alighting:
             load = load - ride.party
         for ride in boarding:
@@ -66,18 +71,30 @@ def latest_begin(run: Run, times: TravelTimes) -> dict[str, int]:
 
 def window_at(run: Run, stop: Stop) -> Window:
     """Intersect a stop's own window with what was promised to those who board and alight there."""
-    window = stop.window
-    for ride in run.rides:
-        if ride.pickup == stop.id:
-            window = window & ride.board
-        if ride.dropoff == stop.id:
-            window = window & ride.alight
-    return window
+    return _window(stop, *_callers(run, stop))
 
 
 def dwell_at(run: Run, stop: Stop) -> int:
     """Seconds spent at a stop: the schedule's own and what each resident's party adds."""
-    return stop.dwell + sum(ride.dwell for ride in run.rides if stop.id in (ride.pickup, ride.dropoff))
+    return _dwell(stop, *_callers(run, stop))
+
+
+def _callers(run: Run, stop: Stop) -> tuple[list[Ride], list[Ride]]:
+    boarding = [ride for ride in run.rides if ride.pickup == stop.id]
+    return boarding, [ride for ride in run.rides if ride.dropoff == stop.id]
+
+
+def _window(stop: Stop, boarding: Iterable[Ride], alighting: Iterable[Ride]) -> Window:
+    window = stop.window
+    for ride in boarding:
+        window = window & ride.board
+    for ride in alighting:
+        window = window & ride.alight
+    return window
+
+
+def _dwell(stop: Stop, boarding: Iterable[Ride], alighting: Iterable[Ride]) -> int:
+    return stop.dwell + sum(ride.dwell for ride in boarding) + sum(ride.dwell for ride in alighting)
 
 
 def legs_of(run: Run, times: TravelTimes) -> list[int]:
@@ -95,9 +112,8 @@ def free_seats(run: Run, visits: tuple[Visit, ...]) -> list[Load]:
     return free
 
 
-def _earliest_begin(
-    run: Run, position: dict[str, int], legs: list[int], dwell: list[int], earliest: list[int]
-) -> list[int]:
+def _earliest_begin(run: Run, legs: list[int], dwell: list[int], earliest: list[int]) -> list[int]:
+    position = run.positions()
     caps = [(position[r.pickup], position[r.dropoff], r.max_ride) for r in run.rides if _rides_on(position, r)]
     begin = list(earliest)
     _drive(begin, legs, dwell)

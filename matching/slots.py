@@ -43,13 +43,14 @@ class Chain:
 class End:
     """One way to begin or end a ride on a run: at its stop (`joins`) or at a stop to add, in any of these slots.
 
-    detour: least seconds of driving that this adds.
+    detour: least seconds of driving that this adds; walk: metres that it asks of the party.
     """
 
     stop: Stop
     joins: bool
     slots: frozenset[int]
     detour: int
+    walk: int
 
 
 Ends = tuple[list[End], list[End]]
@@ -61,7 +62,7 @@ class Node:
     """One visit that a plan may make; `slots` say where it may stand on each run, by the run's number.
 
     A node with a request begins or ends its ride. One that joins uses a stop of a chain: dwell, window and change of
-    load are then its own share there, and `policy` is what every run of its slots allows it.
+    load are then its own share there. policy: what every run of its slots allows it; walk: metres of the party to it.
     """
 
     stop: Stop
@@ -72,6 +73,7 @@ class Node:
     request: TripRequest | None = None
     joins: bool = False
     policy: Policy = Policy()
+    walk: int = 0
 
     @property
     def stays(self) -> bool:
@@ -200,18 +202,17 @@ def _ends(chain: Chain, request: TripRequest, road: Road, *, pickup: bool) -> It
     run = chain.run
     window = boarding_window(request, run) if pickup else request.arrive
     near = _near(request.pickups if pickup else request.dropoffs, request)
-    places, dwell = {point.place for point in near}, run.policy.dwell_for(request.party)
+    walks, dwell = {point.place: point.walk for point in near}, run.policy.dwell_for(request.party)
     for k, stop in enumerate(chain.stops):
         can_begin = window & chain.reach[k]
         is_open = stop.scheduled and stop.residents and not stop.depot and k >= run.done
-        if is_open and stop.place in places and can_begin.earliest <= can_begin.latest:
-            yield End(stop, True, frozenset({3 * k + 1}), 0)
+        if is_open and stop.place in walks and can_begin.earliest <= can_begin.latest:
+            yield End(stop, True, frozenset({3 * k + 1}), 0, walks[stop.place])
     for point in near[:POINTS]:
         stop = Stop(request.id + ("+" if pickup else "-"), point.place)
         legs = legs_for(chain, stop, road, window=window, dwell=dwell)
         if legs:
-            yield End(stop, False, frozenset(3 * k + 2 for k in legs), min(legs.values()))
-            return
+            yield End(stop, False, frozenset(3 * k + 2 for k in legs), min(legs.values()), point.walk)
 
 
 def _first(end: End) -> int:
@@ -239,7 +240,7 @@ def _node(request: TripRequest, number: int, chain: Chain, end: End, *, pickup: 
         window = Window(window.earliest + before, window.latest + before)
     policy, change = chain.run.policy, request.party if pickup else Load() - request.party
     dwell = policy.dwell_for(request.party)
-    return Node(end.stop, window, dwell, change, {number: end.slots}, request, end.joins, policy)
+    return Node(end.stop, window, dwell, change, {number: end.slots}, request, end.joins, policy, end.walk)
 
 
 def _merged(nodes: Iterable[Node]) -> list[Node]:

@@ -159,9 +159,10 @@ class _Model:
                 yield self._routing.End(number)
 
     def _bound_drive(self) -> None:
-        """Cost is driving; a run leaves its road no farther than its policy allows."""
+        """Cost is driving, and a second for each metre that is walked; no run leaves its road farther than it may."""
+        cost = self._routing.RegisterTransitMatrix(self._matrix([node.walk for node in self._nodes]))
+        self._routing.SetArcCostEvaluatorOfAllVehicles(cost)
         matrix = self._routing.RegisterTransitMatrix(self._matrix([0] * len(self._nodes)))
-        self._routing.SetArcCostEvaluatorOfAllVehicles(matrix)
         self._routing.AddDimension(matrix, 0, 2 * UNLIMITED, False, "drive")
         drive = self._routing.GetDimensionOrDie("drive")
         for number, chain in enumerate(self._chains):

@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("ci", deadline=None)  # a shared machine must not fail a test by being slow
+settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """The one place where the rooms meet: settings, records, roads and pages become a site."""
 
+import hashlib
 import secrets
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, render_template, send_from_directory, session
@@ -20,6 +22,8 @@ from webapp.town import Town, open_town
 from webapp.views import auth, city, desk, dispatcher, driver, resident, shared
 
 LARGEST_UPLOAD = 20 * 2**20
+STATIC = Path(__file__).parent / "static"
+ONE_YEAR = 365 * 86_400
 CSP = (
     "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -29,7 +33,8 @@ CSP = (
 def create_app(settings: Settings | None = None, *, town: Town | None = None) -> Flask:
     """Build the site for a town; without one, for the town of the settings, read from the environment by default."""
     served = town or open_town(settings or read_settings())
-    app = Flask(__name__)
+    version = _static_version(STATIC)
+    app = Flask(__name__, static_url_path=f"/static/{version}")
     app.config.update(
         SECRET_KEY=served.settings.secret_key,
         SECURITY_PASSWORD_SALT=served.settings.secret_key,
@@ -40,6 +45,8 @@ def create_app(settings: Settings | None = None, *, town: Town | None = None) ->
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=True,
         WTF_CSRF_SSL_STRICT=False,
+        STATIC_VERSION=version,
+        SEND_FILE_MAX_AGE_DEFAULT=ONE_YEAR,
     )
     app.extensions["noriai"] = served
     Babel(app, locale_selector=shared.language, default_translation_directories="locale")
@@ -55,6 +62,14 @@ def create_app(settings: Settings | None = None, *, town: Town | None = None) ->
     return app
 
 
+def _static_version(folder: Path) -> str:
+    """Name what the static files hold: their addresses carry it, so that a browser may keep them for good."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def _speak_their_language(app: Flask, user: Any, **_: Any) -> None:
     session.setdefault("language", user.row.language)
 
@@ -67,6 +82,7 @@ def _add_words(app: Flask) -> None:
         shared.write_money,
         shared.write_walk,
         shared.write_minutes,
+        shared.write_span,
     ):
         app.jinja_env.filters[write.__name__.removeprefix("write_")] = write
     app.jinja_env.globals["rule_text"] = shared.rule_text

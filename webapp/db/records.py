@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, String, cast, func, or_
+from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -149,6 +150,12 @@ class Records:
     def get_upload(self, upload_id: str) -> Upload:
         """Give an upload. Raises NotFound."""
         return self._get(Upload, upload_id)
+
+    def list_uploads(self, operator_id: str, limit: int = 10) -> list[Upload]:
+        """List an operator's last uploads, newest first, without their content."""
+        content: Any = Upload.content
+        chosen = select(Upload).where(Upload.operator_id == operator_id).options(defer(content))
+        return self._rows(chosen.order_by(col(Upload.created_at).desc(), Upload.id).limit(limit))
 
     # Requests and bookings
 

@@ -83,6 +83,8 @@ def answer_when(
         raise Invalid("day")
     if (depart is None) == (arrive is None):
         raise Invalid("when")
+    if not -DAY <= (depart or arrive or 0) <= LATEST:
+        raise Invalid("time")
     _update(town, request_id, {"service_date": day, "depart_earliest": depart, "arrive_latest": arrive})
 
 
@@ -120,7 +122,10 @@ def ask(town: Town, request_id: str) -> Answer:
 
 
 def read_offer(town: Town, token: str) -> tuple[Offer, str]:
-    """Read back a signed offer and the id of its request. Raises Gone when it expired, NotAllowed when it was altered."""
+    """Read back a signed offer and the id of its request.
+
+    Raises Gone when it expired, NotAllowed when it was altered.
+    """
     said = _read(town, token)
     return _offer_from(said), said["request"]
 
@@ -139,7 +144,8 @@ def book(town: Town, token: str, *, key: str, actor: str) -> tables.Booking:
     """Turn an offer into a booking; the same `key` gives the same booking again, however often it is sent.
 
     Raises Conflict when the key was used for another offer or the rider travels at that time already, Gone when the
-    seat went to somebody else or the answers changed since (ask again for new offers), Busy when the run is locked for too long.
+    seat went to somebody else or the answers changed since (ask again for new offers), Busy when the run is locked for
+    too long.
     """
     said = _read(town, token)
     offer, request_id = _offer_from(said), said["request"]
@@ -347,7 +353,7 @@ def label_of(town: Town, point: MeetingPoint, door: str) -> str:
     return door if point.walk <= 60 else town.places.describe(point.place) or door
 
 
-def _serializer(town: Town) -> URLSafeSerializer[str]:
+def _serializer(town: Town) -> URLSafeSerializer:
     return URLSafeSerializer(town.settings.secret_key, salt="noriai offer")
 
 

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from matching import manifest
+from matching import manifest, schedule
 from matching.model import Load, Run
 from webapp import service_day
 from webapp.db import tables
@@ -31,14 +31,18 @@ class Passenger:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One stop on the manifest, with the names of those who board and alight; seconds of the service day."""
+    """One stop on the manifest, with the names of those who board and alight; seconds of the service day.
+
+    begin: when service begins, after any wait for a time that was promised.
+    """
 
     stop: str
     label: str
     place: tuple[float, float]
-    arrival: int
+    begin: int
     departure: int
     planned: int | None
+    depot: bool
     boarding: tuple[Passenger, ...]
     alighting: tuple[Passenger, ...]
     load: Load
@@ -56,14 +60,6 @@ class Manifest:
     version: str
 
 
-def runs_of(town: Town, operator: str, day: date) -> list[tables.Run]:
-    """List an operator's runs of a day, in order of their first minute."""
-    with town.store.read() as records:
-        runs = {run.id: run for run in records.list_runs(day, operator)}
-        heads = records.run_heads(day, operator)
-    return sorted(heads, key=lambda head: (runs[head.id].stops[0].window.earliest, head.code))
-
-
 def read_manifest(town: Town, run_id: str, *, operator: str) -> Manifest:
     """Read the manifest of an operator's own run. Raises NotFound for any other."""
     with town.store.read() as records:
@@ -71,39 +67,53 @@ def read_manifest(town: Town, run_id: str, *, operator: str) -> Manifest:
         run = records.get_run(run_id)
         labels, names = records.run_labels(run_id), _names(records, run)
         events = records.list_events(run_id)
-    states = _states(run, events)
-    passengers = {
-        ride.id: Passenger(
-            ride.id, names[ride.id], ride.party, tuple(sorted(ride.needs)), ride.committed, states[ride.id]
-        )
-        for ride in run.rides
-    }
-    seen = {event.stop_id: event.kind for event in events if event.kind in ("arrived", "departed")}
-    places = {stop.id: (stop.place.lat, stop.place.lon) for stop in run.stops}
-    visits = tuple(
-        Visit(
-            stop=line.stop,
-            label=labels[line.stop][0],
-            place=places[line.stop],
-            arrival=line.arrival,
-            departure=line.departure,
-            planned=line.planned,
-            boarding=tuple(passengers[name] for name in line.boarding),
-            alighting=tuple(passengers[name] for name in line.alighting),
-            load=line.load,
-            state="departed" if line.served else seen.get(line.stop, "ahead"),
-        )
-        for line in manifest.lines(run, town.roads)
-    )
+    passengers = _passengers(run, names, _states(run, events))
+    reached = {event.stop_id: event.kind for event in events if event.kind in ("arrived", "departed")}
+    visits = {visit.stop.id: visit for visit in schedule.timetable(run, town.roads)}
     people: Counter[str] = Counter()
     for passenger in passengers.values():
         people[passenger.state] += passenger.party.people
     return Manifest(
         head=head,
-        visits=visits,
+        visits=tuple(
+            _visit(line, visits[line.stop], labels[line.stop][0], passengers, reached.get(line.stop, "ahead"))
+            for line in manifest.lines(run, town.roads)
+        ),
         aboard=people["boarded"],
         expected=people.total() - people["no_show"],
-        version=f"{run.revision}-{len(events)}",
+        version=_version(head, events),
+    )
+
+
+def _passengers(run: Run, names: dict[str, str], states: dict[str, str]) -> dict[str, Passenger]:
+    return {
+        ride.id: Passenger(
+            ride=ride.id,
+            name=names[ride.id],
+            party=ride.party,
+            needs=tuple(sorted(ride.needs)),
+            committed=ride.committed,
+            state=states[ride.id],
+        )
+        for ride in run.rides
+    }
+
+
+def _visit(
+    line: manifest.Line, timed: schedule.Visit, label: str, passengers: dict[str, Passenger], reached: str
+) -> Visit:
+    return Visit(
+        stop=line.stop,
+        label=label,
+        place=(timed.stop.place.lat, timed.stop.place.lon),
+        begin=timed.begin,
+        departure=line.departure,
+        planned=line.planned,
+        depot=timed.stop.depot,
+        boarding=tuple(passengers[name] for name in line.boarding),
+        alighting=tuple(passengers[name] for name in line.alighting),
+        load=line.load,
+        state="departed" if line.served else reached,
     )
 
 
@@ -111,7 +121,21 @@ def manifest_version(town: Town, run_id: str, *, operator: str) -> str:
     """Give the version (ETag) of a manifest without making it. Raises NotFound for another operator's run."""
     with town.store.read() as records:
         head = _own(records, run_id, operator)
-        return f"{head.revision}-{len(records.list_events(run_id))}"
+        return _version(head, records.list_events(run_id))
+
+
+def _version(head: tables.Run, events: list[tables.Event]) -> str:
+    return f"{head.revision}-{len(events)}"
+
+
+def changes_since(town: Town, run_id: str, revision: int, *, operator: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Give the ids of the rides that came onto a run, and of those that left it, since a revision."""
+    with town.store.read() as records:
+        _own(records, run_id, operator)
+        history = records.history(run_id)
+        rides = frozenset(ride.id for ride in records.get_run(run_id).rides)
+    before = next((frozenset(ride.id for ride in one.run.rides) for one in history if one.number == revision), rides)
+    return rides - before, before - rides
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +156,7 @@ def record(town: Town, tap: Tap, *, operator: str, actor: str) -> bool:
     Raises NotFound for another operator's run, Invalid for a stop, ride or time that cannot be, Conflict when somebody
     gets off who never got on.
     """
-    if tap.kind not in KINDS or not 8 <= len(tap.id) <= 64:
+    if tap.kind not in KINDS or not 8 <= len(tap.id) <= 64 or not tap.id.isprintable():
         raise Invalid("event")
     if not -LONGEST_OFFLINE <= tap.happened_at - town.clock() <= timedelta(minutes=5):
         raise Invalid("time")
@@ -155,7 +179,8 @@ def record(town: Town, tap: Tap, *, operator: str, actor: str) -> bool:
                 actor=actor,
             )
         )
-        _tell_family(town, door, head, tap)
+        if added:
+            _tell_family(town, door, head, tap)
         return added
 
     return town.store.commit(change, runs=[tap.run])
@@ -195,7 +220,8 @@ def _own(records: Records, run_id: str, operator: str) -> tables.Run:
 def _names(records: Records, run: Run) -> dict[str, str]:
     """Join the names that a run's own driver needs: members of the operator, and residents who booked."""
     members, codes = records.list_members(run.operator), records.run_members(run.id)
-    names = {b.ride_id: records.get_user(b.rider_id).name for b in records.list_bookings(run_id=run.id, status="booked")}
+    bookings = records.list_bookings(run_id=run.id, status="booked")
+    names = {one.ride_id: records.get_user(one.rider_id).name for one in bookings}
     for ride in run.rides:
         if ride.committed:
             code = codes.get(ride.id, "")

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from matching.offers import Change, Offer
 from routing.places import Named
 from routing.times import Place
-from webapp import service_day
 from webapp.db import tables
 from webapp.db.store import Records
 from webapp.services import booking
@@ -137,7 +135,7 @@ def list_choices(town: Town, answer: booking.Answer) -> list[Choice]:
 
 
 def get_choice(town: Town, request: tables.Request, token: str) -> Choice:
-    """Put one offer of this request in full. Raises Gone when it expired, NotAllowed for an altered or another's token."""
+    """Put one offer of this request in full. Raises Gone when it expired, NotAllowed for another's token."""
     offer, request_id = booking.read_offer(town, token)
     if request_id != request.id:
         raise NotAllowed("offer")
@@ -171,9 +169,11 @@ def list_recent_places(town: Town, request: tables.Request) -> list[Named]:
     with town.store.read() as records:
         earlier = records.list_requests(rider_id=request.rider_id)
     own = {named.name for named in _places_of(request)}
-    used = (named for row in reversed(earlier) for named in _places_of(row))
-    known = {named.name: named for named in reversed([*used]) if named.name not in own}
-    return [*reversed(known.values())][:MOST_RECENT]
+    known: dict[str, Named] = {}
+    for named in (named for row in reversed(earlier) for named in _places_of(row)):
+        if named.name not in own:
+            known.setdefault(named.name, named)
+    return [*known.values()][:MOST_RECENT]
 
 
 def sign_place(town: Town, named: Named) -> str:
@@ -239,5 +239,5 @@ def _places_of(row: tables.Request) -> Iterator[Named]:
         yield Named(row.origin_label, "", Place(row.origin_lat, row.origin_lon))
 
 
-def _serializer(town: Town) -> URLSafeSerializer[str]:
+def _serializer(town: Town) -> URLSafeSerializer:
     return URLSafeSerializer(town.settings.secret_key, salt="noriai place")

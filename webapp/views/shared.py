@@ -1,9 +1,11 @@
 """What every page needs: the town behind it, who may see it, and how times, money and distances are written."""
 
+import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import wraps
 from typing import Any, ParamSpec, cast
+from unicodedata import normalize
 
 from babel import Locale
 from babel.dates import format_date, format_time
@@ -16,6 +18,9 @@ from flask_login import current_user
 from matching.model import Rule
 from webapp import service_day
 from webapp.config import LANGUAGES
+from webapp.db import tables
+from webapp.services import accounts
+from webapp.services.errors import Invalid
 from webapp.town import Town
 
 P = ParamSpec("P")
@@ -51,6 +56,36 @@ def needs(*roles: str) -> Callable[[Callable[P, ResponseReturnValue]], Callable[
         return guarded
 
     return guard
+
+
+def find_rider() -> tables.User | None:
+    """Give who travels: the resident who is signed in, or the caller for whom the desk acts, if it acts for anybody."""
+    if "desk" not in current_user.role_names:
+        return cast(tables.User, current_user.row)
+    desk, rider = session.get("acting_for", ("", ""))
+    return accounts.get_rider(town(), rider) if desk == current_user.id else None
+
+
+def words(field: str, longest: int = 100) -> str:
+    """Read a line of text of a form, without what cannot be printed."""
+    return "".join(filter(str.isprintable, request.form.get(field, ""))).strip()[:longest]
+
+
+def whole_number(field: str) -> int:
+    """Read a whole number of a form. Raises Invalid with the field's name."""
+    try:
+        return int(request.form.get(field, "").replace("_", "."))
+    except ValueError as error:
+        raise Invalid(field) from error
+
+
+def clock_time(field: str) -> time:
+    """Read a time of the day as people write it: 9:10, 09.10 or 0910. Raises Invalid with the field's name."""
+    said = re.fullmatch(r"(\d{1,2})[:. ]?(\d{2})", normalize("NFKC", request.form.get(field, "")).strip(), re.ASCII)
+    try:
+        return time(*map(int, said.groups() if said else (24,)))
+    except ValueError as error:
+        raise Invalid(field) from error
 
 
 def navigation() -> list[tuple[str, str, bool]]:
@@ -98,6 +133,14 @@ def write_walk(metres: int) -> str:
     return _("%(metres)s m walk", metres=-(-metres // 10) * 10)
 
 
+def write_span(seconds: int) -> str:
+    """Write how much earlier or later, in hours and minutes."""
+    hours, minutes = divmod(-(-abs(seconds) // 60), 60)
+    if not hours:
+        return _("%(minutes)s min", minutes=minutes)
+    return _("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes) if minutes else _("%(hours)s h", hours=hours)
+
+
 def write_minutes(seconds: int) -> str:
     """Write a duration in whole minutes, rounded up."""
     return _("%(minutes)s min", minutes=-(-seconds // 60))
@@ -130,6 +173,15 @@ def error_text(code: str) -> str:
     """Say in plain words what was wrong with an answer, or what happened to a seat."""
     return {
         "day": _("Choose a day from today to two weeks ahead."),
+        "date": _("Choose a day from today to two weeks ahead."),
+        "time": _("Write a time of the day, such as 9:10."),
+        "text": _("Write the name of a place or an address."),
+        "unknown": _("We do not know a place of that name here. Try an address, or a school, library, shop or stop."),
+        "place": _("Choose one of the places, or search again."),
+        "caller": _("Write at least two letters of the name, or two digits of the number."),
+        "name": _("Write the name of the caller."),
+        "phone": _("Write a phone number with at least five digits."),
+        "answers": _("You have changed your answers since. Here are the times for them."),
         "when": _("Choose either when you want to leave or when you must be there."),
         "people": _("Write how many people travel, from 1 to 8."),
         "wheelchairs": _("There cannot be more wheelchairs than people."),

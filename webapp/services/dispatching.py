@@ -1,0 +1,166 @@
+"""The dispatcher's day: every run of one operator, its free seats leg by leg, and who booked on it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from matching.model import Broken, Run, Stop
+from matching.promises import broken
+from matching.schedule import Visit, free_seats, timetable
+from routing.times import RoadError
+from webapp.db import tables
+from webapp.db.store import Records, Revision
+from webapp.services.errors import NotFound
+from webapp.town import Town
+
+UNSERVED = ("refused", "waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What a vehicle has between two stops: seconds of the service day, seats beside the wheelchairs aboard.
+
+    places: free wheelchair places.
+    """
+
+    origin: str
+    destination: str
+    departs: int
+    arrives: int
+    free: int
+    total: int
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A booking on an operator's own run, with its rider's name."""
+
+    booking: tables.Booking
+    name: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunSheet:
+    """A run as its dispatcher reads it; `faults` are the promises that it would break as it stands."""
+
+    head: tables.Run
+    run: Run
+    visits: tuple[Visit, ...]
+    labels: dict[str, str]
+    bookings: tuple[Booked, ...]
+    faults: tuple[Broken, ...]
+
+    @property
+    def begins(self) -> int:
+        return next(visit.begin for visit in self.visits if not visit.stop.depot)
+
+    @property
+    def ends(self) -> int:
+        return next(visit.begin for visit in reversed(self.visits) if not visit.stop.depot)
+
+    @property
+    def committed(self) -> int:
+        return sum(ride.party.people for ride in self.run.rides if ride.committed)
+
+    @property
+    def residents(self) -> int:
+        return sum(ride.party.people for ride in self.run.residents)
+
+    @property
+    def least_free(self) -> int:
+        """Seats free on the fullest leg: what one more rider finds however far the trip."""
+        return min((leg.free for leg in self.legs()), default=0)
+
+    def legs(self) -> list[Leg]:
+        """List the legs on which residents could ride; those to and from the depot only where the policy opens them."""
+        free = free_seats(self.run, self.visits)
+        return [
+            Leg(
+                origin=self.labels[a.stop.id],
+                destination=self.labels[b.stop.id],
+                departs=a.departure,
+                arrives=b.arrival,
+                free=left.seats,
+                total=max(left.seats, self.run.capacity.seats_beside(a.load.wheelchairs)),
+                places=left.wheelchairs,
+            )
+            for a, b, left in zip(self.visits, self.visits[1:], free, strict=False)
+            if self.run.policy.deadhead or not (a.stop.depot or b.stop.depot)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class DaySheet:
+    """An operator's runs of a day, in order of their first minute; `unserved` counts the town's requests by reason."""
+
+    day: date
+    sheets: tuple[RunSheet, ...]
+    unserved: dict[str, int]
+
+
+def list_dates(town: Town, operator: str | None = None) -> list[date]:
+    """List the service dates that have runs, of one operator or of all."""
+    with town.store.read() as records:
+        return records.list_run_dates(operator)
+
+
+def read_day(town: Town, day: date, *, operator: str) -> DaySheet:
+    """Read an operator's service date."""
+    with town.store.read() as records:
+        heads = {head.id: head for head in records.run_heads(day, operator)}
+        runs = records.list_runs(day, operator)
+        bookings = [one for one in records.list_bookings(service_date=day, status="booked") if one.run_id in heads]
+        sheets = [_sheet(town, records, heads[run.id], run, bookings) for run in runs]
+        requests = records.list_requests(service_date=day)
+    unserved = Counter(request.reason for request in requests if request.status in UNSERVED and request.reason)
+    ordered = sorted(sheets, key=lambda sheet: (sheet.begins, sheet.head.code))
+    return DaySheet(day, tuple(ordered), dict(unserved.most_common()))
+
+
+def read_run(town: Town, run_id: str, *, operator: str) -> tuple[RunSheet, list[Revision]]:
+    """Read an operator's own run and all its revisions. Raises NotFound for any other."""
+    with town.store.read() as records:
+        head = records.get_run_head(run_id)
+        if head.operator_id != operator:
+            raise NotFound("run")
+        bookings = records.list_bookings(run_id=run_id, status="booked")
+        sheet = _sheet(town, records, head, records.get_run(run_id), bookings)
+        return sheet, records.history(run_id)
+
+
+def list_uploads(town: Town, operator: str) -> list[tables.Upload]:
+    """List the files that an operator handed in last, newest first."""
+    with town.store.read() as records:
+        return records.list_uploads(operator)
+
+
+def path_of(town: Town, run: Run) -> list[tuple[float, float]]:
+    """Draw a run along its roads as (lon, lat); straight where the area has no road between two of its stops."""
+    line: list[tuple[float, float]] = []
+    for a, b in zip(run.stops, run.stops[1:], strict=False):
+        line += _between(town, a, b)
+    return line
+
+
+def _between(town: Town, a: Stop, b: Stop) -> Sequence[tuple[float, float]]:
+    try:
+        return town.roads.path(a.place, b.place)
+    except RoadError:
+        return [(a.place.lon, a.place.lat), (b.place.lon, b.place.lat)]
+
+
+def _sheet(town: Town, records: Records, head: tables.Run, run: Run, bookings: Sequence[tables.Booking]) -> RunSheet:
+    people = {ride.id: ride.party.people for ride in run.rides}
+    own = sorted((one for one in bookings if one.run_id == run.id), key=lambda one: (one.pickup, one.id))
+    booked = (Booked(one, records.get_user(one.rider_id).name, people.get(one.ride_id, 1)) for one in own)
+    return RunSheet(
+        head=head,
+        run=run,
+        visits=timetable(run, town.roads),
+        labels={stop: label for stop, (label, _) in records.run_labels(run.id).items()},
+        bookings=tuple(booked),
+        faults=tuple(broken(run, town.roads)),
+    )

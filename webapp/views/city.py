@@ -1,0 +1,46 @@
+"""The town's page: what a day of free seats gave, in figures that point at nobody."""
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from webapp.services import dispatching, ledger
+from webapp.views import days
+from webapp.views.shared import needs, rule_text, town
+
+pages = Blueprint("city", __name__)
+
+
+@pages.get("/town")
+@needs("town")
+def figures() -> ResponseReturnValue:
+    """The figures of one service date."""
+    shown = days.chosen(dispatching.list_dates(town()))
+    day = ledger.day_ledger(town(), shown.shown)
+    return render_template(
+        "city/figures.html",
+        days=shown,
+        figures=day.figures,
+        fares=day.fares,
+        requests=[(outcome_text(outcome), few(count)) for outcome, count in day.requests.items()],
+        refused=[(rule_text(rule), few(count)) for rule, count in day.refused.items()],
+        few=few,
+        hidden=ledger.coarse(day.figures.residents) is None,
+    )
+
+
+def few(count: int) -> str:
+    """Write a count of people, or only that there were few."""
+    shown = ledger.coarse(count)
+    return _("fewer than %(count)s", count=ledger.SMALLEST_CELL) if shown is None else str(shown)
+
+
+def outcome_text(outcome: str) -> str:
+    """Say what became of a request."""
+    return {
+        "booked": _("Booked"),
+        "cancelled": _("Booked, then cancelled"),
+        "offered": _("Offered, not booked"),
+        "refused": _("Refused"),
+        "waiting": _("On the waiting list"),
+    }.get(outcome, _("Not finished"))

@@ -1,0 +1,40 @@
+"""Which service date a page shows, and the way to the dates before and after it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from flask import request
+
+from webapp.views.shared import town
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The date that is shown, its neighbours among `dates`, and all the dates that have runs."""
+
+    shown: date
+    previous: date | None
+    next: date | None
+    dates: tuple[date, ...]
+
+
+def chosen(dates: Sequence[date]) -> Days:
+    """Read the date from the address; without one, today or the next date that has runs, else the last."""
+    today = town().today()
+    shown = read_day(request.args.get("day", "")) or next((day for day in dates if day >= today), None)
+    shown = shown or (dates[-1] if dates else today)
+    return Days(
+        shown=shown,
+        previous=next((day for day in reversed(dates) if day < shown), None),
+        next=next((day for day in dates if day > shown), None),
+        dates=tuple(dates),
+    )
+
+
+def read_day(text: str) -> date | None:
+    """Read an ISO 8601 date; None for anything else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
