@@ -130,10 +130,14 @@ def told(time: int) -> int:
 
 
 def promised(ride: Ride, policy: Policy, pickup: int, dropoff: int) -> Ride:
-    """Narrow a ride's windows to what its rider is told when it would begin at `pickup` and end at `dropoff`."""
-    board = Window(told(pickup), max(pickup, told(pickup) + policy.punctuality))
+    """Narrow a ride's windows to what its rider is told when it would begin at `pickup` and end at `dropoff`.
+
+    The vehicle may be there from the very minute that is told, though it was planned for some seconds later.
+    """
+    latest = max(pickup, told(pickup) + policy.punctuality)
+    board = Window(told(pickup), min(latest, ride.board.latest))
     alight = Window(latest=-told(-dropoff) + policy.punctuality)
-    return replace(ride, board=ride.board & board, alight=ride.alight & alight)
+    return replace(ride, board=board, alight=ride.alight & alight)
 
 
 def _delay(before: Run, after: Run, times: TravelTimes) -> int:

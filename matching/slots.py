@@ -25,7 +25,7 @@ UNLIMITED = 10**7
 class Chain:
     """The stops of a run that keep their order: what is scheduled, served, at an end, or shared by rides.
 
-    legs: drive to the next. spare: by leg, most seconds of driving that added stops may add; -1 where none may be added.
+    legs: drive to the next. spare: by leg, most seconds of driving that added stops may add, -1 where none may be.
     part: positions of the first and last stop of its scheduled part. windows: when service may begin at each stop;
     reach: when it can begin at all, whatever is added.
     """
@@ -43,14 +43,13 @@ class Chain:
 class End:
     """One way to begin or end a ride on a run: at its stop (`joins`) or at a stop to add, in any of these slots.
 
-    detour: least seconds of driving that this adds; walk: metres that it asks of the party.
+    detour: least seconds of driving that this adds.
     """
 
     stop: Stop
     joins: bool
     slots: frozenset[int]
     detour: int
-    walk: int
 
 
 Ends = tuple[list[End], list[End]]
@@ -62,7 +61,7 @@ class Node:
     """One visit that a plan may make; `slots` say where it may stand on each run, by the run's number.
 
     A node with a request begins or ends its ride. One that joins uses a stop of a chain: dwell, window and change of
-    load are then its own share there. policy: what every run of its slots allows it; walk: metres of the party to it.
+    load are then its own share there, and `policy` is what every run of its slots allows it.
     """
 
     stop: Stop
@@ -73,7 +72,6 @@ class Node:
     request: TripRequest | None = None
     joins: bool = False
     policy: Policy = Policy()
-    walk: int = 0
 
     @property
     def stays(self) -> bool:
@@ -121,9 +119,7 @@ def _spare(run: Run, part: tuple[int, int], leg: int) -> int:
     return {Detour.NONE: -1, Detour.ON_ROUTE: ON_ROUTE_SLACK, Detour.UP_TO: run.policy.max_detour}[run.policy.detour]
 
 
-def _reach(
-    run: Run, stops: tuple[Stop, ...], legs: tuple[int, ...], windows: tuple[Window, ...]
-) -> tuple[Window, ...]:
+def _reach(run: Run, stops: tuple[Stop, ...], legs: tuple[int, ...], windows: tuple[Window, ...]) -> tuple[Window, ...]:
     earliest, latest = [one.earliest for one in windows], [one.latest for one in windows]
     spent = [schedule.dwell_at(run, stop) + leg for stop, leg in zip(stops, legs, strict=False)]
     for k, after in enumerate(spent):
@@ -202,17 +198,17 @@ def _ends(chain: Chain, request: TripRequest, road: Road, *, pickup: bool) -> It
     run = chain.run
     window = boarding_window(request, run) if pickup else request.arrive
     near = _near(request.pickups if pickup else request.dropoffs, request)
-    walks, dwell = {point.place: point.walk for point in near}, run.policy.dwell_for(request.party)
+    places, dwell = {point.place for point in near}, run.policy.dwell_for(request.party)
     for k, stop in enumerate(chain.stops):
         can_begin = window & chain.reach[k]
         is_open = stop.scheduled and stop.residents and not stop.depot and k >= run.done
-        if is_open and stop.place in walks and can_begin.earliest <= can_begin.latest:
-            yield End(stop, True, frozenset({3 * k + 1}), 0, walks[stop.place])
+        if is_open and stop.place in places and can_begin.earliest <= can_begin.latest:
+            yield End(stop, joins=True, slots=frozenset({3 * k + 1}), detour=0)
     for point in near[:POINTS]:
         stop = Stop(request.id + ("+" if pickup else "-"), point.place)
         legs = legs_for(chain, stop, road, window=window, dwell=dwell)
         if legs:
-            yield End(stop, False, frozenset(3 * k + 2 for k in legs), min(legs.values()), point.walk)
+            yield End(stop, joins=False, slots=frozenset(3 * k + 2 for k in legs), detour=min(legs.values()))
 
 
 def _first(end: End) -> int:
@@ -240,13 +236,13 @@ def _node(request: TripRequest, number: int, chain: Chain, end: End, *, pickup: 
         window = Window(window.earliest + before, window.latest + before)
     policy, change = chain.run.policy, request.party if pickup else Load() - request.party
     dwell = policy.dwell_for(request.party)
-    return Node(end.stop, window, dwell, change, {number: end.slots}, request, end.joins, policy, end.walk)
+    return Node(end.stop, window, dwell, change, {number: end.slots}, request, end.joins, policy)
 
 
 def _merged(nodes: Iterable[Node]) -> list[Node]:
     made: dict[object, Node] = {}
     for node in nodes:
         terms = (node.window, node.dwell, node.policy.max_ride, node.policy.ride_slack)
-        key = (node.stop, terms, node.joins and [*node.slots][0])
+        key = (node.stop, terms, node.joins and next(iter(node.slots)))
         made[key] = replace(node, slots=made[key].slots | node.slots) if key in made else node
     return [*made.values()]

@@ -13,8 +13,18 @@ from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 from matching.model import DAY, LATEST, Detour, Policy, Run, TripRequest
 from matching.plan import Plan, Progress, plan_of, settled, with_stops
 from matching.promises import ON_ROUTE_SLACK, broken
-from matching.slots import UNLIMITED, Chain, Ends, Node, Road
-from matching.slots import chain_of, ends_on, nodes_of_request, nodes_of_run, places_of
+from matching.slots import (
+    UNLIMITED,
+    Chain,
+    Ends,
+    Node,
+    Road,
+    chain_of,
+    ends_on,
+    nodes_of_request,
+    nodes_of_run,
+    places_of,
+)
 from routing.times import TravelTimes
 
 PENALTY = 7200
@@ -22,6 +32,9 @@ PENALTY = 7200
 
 CANDIDATES = 4
 """Runs on which a request is tried: those that would leave their road least for it."""
+
+ROUND = 60
+"""Requests that are searched together, neighbours in time; the search slows down sharply beyond some 500 nodes."""
 
 
 def replan(
@@ -37,10 +50,15 @@ def replan(
     Booked rides stay on their run and within their promised windows; only their own stops may move. A run that breaks
     a promise already is left alone. The answer is never worse than `runs`.
     """
-    model = _model_of(runs, requests, times)
-    found = model.solve(times, seconds, progress) if model else []
-    solved = {run.id: run for run in found}
-    return plan_of(runs, [settled(run, solved.get(run.id, run), times) for run in runs], requests, times)
+    after = list(runs)
+    wanted = sorted(requests, key=lambda request: max(request.depart.earliest, request.arrive.earliest))
+    rounds = max(1, -(-len(wanted) // ROUND))
+    for n in range(rounds):
+        model = _model_of(after, wanted[n * ROUND : (n + 1) * ROUND], times)
+        found = model.solve(times, max(1, seconds // rounds), progress) if model else []
+        solved = {run.id: run for run in found}
+        after = [settled(run, solved.get(run.id, run), times) for run in after]
+    return plan_of(runs, after, requests, times)
 
 
 def _model_of(runs: Sequence[Run], requests: Sequence[TripRequest], times: TravelTimes) -> "_Model | None":
@@ -98,7 +116,7 @@ class _Model:
         self._routing.CloseModelWithParameters(parameters)
         if progress is not None:
             self._routing.AddAtSolutionCallback(self._reporter(progress))
-        given = self._routing.ReadAssignmentFromRoutes(self._given(), True)
+        given = self._routing.ReadAssignmentFromRoutes(self._given(), True)  # noqa: FBT003 - OR-Tools knows no names
         found = given and self._routing.SolveFromAssignmentWithParameters(given, parameters)
         return [self._read(v, found, times) for v in range(len(self._chains))] if found else []
 
@@ -134,8 +152,7 @@ class _Model:
         """Let each visit be followed only by what may stand behind it, in slots that never go back."""
         routing, top = self._routing, max(3 * len(chain.stops) for chain in self._chains)
         still = routing.RegisterUnaryTransitVector([0] * (len(self._nodes) + 1))
-        routing.AddDimension(still, top, top, True, "slot")
-        slot = routing.GetDimensionOrDie("slot")
+        slot = self._dimension("slot", still, most=[top], slack=top)
         holders: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, node in zip(self._index, self._nodes, strict=True):
             for number, slots in node.slots.items():
@@ -159,12 +176,10 @@ class _Model:
                 yield self._routing.End(number)
 
     def _bound_drive(self) -> None:
-        """Cost is driving, and a second for each metre that is walked; no run leaves its road farther than it may."""
-        cost = self._routing.RegisterTransitMatrix(self._matrix([node.walk for node in self._nodes]))
-        self._routing.SetArcCostEvaluatorOfAllVehicles(cost)
+        """Cost is driving; a run leaves its road no farther than its policy allows."""
         matrix = self._routing.RegisterTransitMatrix(self._matrix([0] * len(self._nodes)))
-        self._routing.AddDimension(matrix, 0, 2 * UNLIMITED, False, "drive")
-        drive = self._routing.GetDimensionOrDie("drive")
+        self._routing.SetArcCostEvaluatorOfAllVehicles(matrix)
+        drive = self._dimension("drive", matrix, most=[2 * UNLIMITED], free_start=True)
         for number, chain in enumerate(self._chains):
             stops = [stop for stop in chain.stops[chain.part[0] : chain.part[1] + 1] if stop.scheduled]
             cumuls = [drive.CumulVar(self._index[self._at[number, stop.id]]) for stop in stops]
@@ -185,8 +200,8 @@ class _Model:
     def _bound_time(self) -> Any:
         """Begin service within every window. The model counts seconds from a day before: none may be negative."""
         matrix, horizon = self._matrix([node.dwell for node in self._nodes]), DAY + LATEST
-        self._routing.AddDimension(self._routing.RegisterTransitMatrix(matrix), horizon, horizon, False, "time")
-        clock = self._routing.GetDimensionOrDie("time")
+        elapsed = self._routing.RegisterTransitMatrix(matrix)
+        clock = self._dimension("time", elapsed, most=[horizon], slack=horizon, free_start=True)
         for index, node in zip(self._index, self._nodes, strict=True):
             earliest, latest = node.window.earliest + DAY, node.window.latest + DAY
             clock.CumulVar(index).SetRange(max(0, earliest), min(horizon, latest))
@@ -211,7 +226,12 @@ class _Model:
 
     def _count(self, name: str, changes: list[int], most: list[int]) -> Any:
         change = self._routing.RegisterUnaryTransitVector([*changes, 0])
-        self._routing.AddDimensionWithVehicleCapacity(change, 0, most, True, name)
+        return self._dimension(name, change, most=most)
+
+    def _dimension(self, name: str, transit: int, *, most: list[int], slack: int = 0, free_start: bool = False) -> Any:
+        """Count something along every run; `most` of it for each run, or one for all."""
+        bounds = most * (len(self._chains) // len(most))
+        self._routing.AddDimensionWithVehicleCapacity(transit, slack, bounds, not free_start, name)
         return self._routing.GetDimensionOrDie(name)
 
     def _hold_rides(self) -> None:

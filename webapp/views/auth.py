@@ -37,6 +37,8 @@ class Role(RoleMixin):
 class Visitor(UserMixin):
     """Somebody signed in, as flask-security wants to see them."""
 
+    fs_uniquifier: str = ""
+
     def __init__(self, row: tables.User) -> None:
         self.row = row
         self.id = cast(Any, row.id)

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from webapp.services import dispatching, ledger
 from webapp.views import days
-from webapp.views.shared import needs, rule_text, town
+from webapp.views.shared import needs, rule_text, town, write_money
 
 pages = Blueprint("city", __name__)
 
@@ -17,15 +17,16 @@ def figures() -> ResponseReturnValue:
     """The figures of one service date."""
     shown = days.chosen(dispatching.list_dates(town()))
     day = ledger.day_ledger(town(), shown.shown)
+    hidden = ledger.coarse(day.figures.residents) is None
     return render_template(
         "city/figures.html",
         days=shown,
         figures=day.figures,
-        fares=day.fares,
+        fares=[] if hidden else [(_("Fares"), write_money(sum_, currency)) for currency, sum_ in day.fares.items()],
         requests=[(outcome_text(outcome), few(count)) for outcome, count in day.requests.items()],
         refused=[(rule_text(rule), few(count)) for rule, count in day.refused.items()],
         few=few,
-        hidden=ledger.coarse(day.figures.residents) is None,
+        hidden=hidden,
     )
 
 

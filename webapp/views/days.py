@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
+from babel.dates import format_date, format_datetime
 from flask import request
 
-from webapp.views.shared import town
+from webapp.views.shared import language, town
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +39,14 @@ def read_day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def write_short(day: date) -> str:
+    """Write a date in little room: Nov 23, 2026."""
+    return format_date(day, "medium", locale=language())
+
+
+def write_moment(instant: datetime) -> str:
+    """Write an instant (UTC) with its date, as the town's clock shows it."""
+    zone = town().settings.timezone
+    return format_datetime(instant.replace(tzinfo=UTC), "short", tzinfo=zone, locale=language())

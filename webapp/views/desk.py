@@ -1,14 +1,15 @@
 """The phone desk: find or register who calls, then use that person's pages for them."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 
-from webapp.services import accounts, trips
+from webapp.services import accounts
 from webapp.services.errors import Invalid
-from webapp.views.shared import error_text, find_rider, needs, town, whole_number, words
+from webapp.views.shared import error_text, find_rider, needs, town, walks, whole_number, words
 
 pages = Blueprint("desk", __name__)
 
@@ -76,6 +77,17 @@ def _groups() -> list[str]:
     return [*town().rules.get("groups", ["registered"]), "wheelchair"]
 
 
-def _new(said: Any, groups: list[str], errors: dict[str, str] | None = None) -> ResponseReturnValue:
-    page = {"said": said, "chosen": groups, "groups": _groups(), "errors": errors or {}, "walks": trips.WALKS}
+def _group_options() -> list[tuple[str, str]]:
+    known = {
+        "registered": _("Is registered with the town"),
+        "senior": _("Is a senior"),
+        "disabled": _("Has a disability"),
+        "student": _("Is a student"),
+        "wheelchair": _("Travels in a wheelchair"),
+    }
+    return [(group, known.get(group, group)) for group in _groups()]
+
+
+def _new(said: Mapping[str, str], groups: list[str], errors: dict[str, str] | None = None) -> ResponseReturnValue:
+    page = {"said": said, "chosen": groups, "groups": _group_options(), "errors": errors or {}, "walks": walks()}
     return render_template("desk/new.html", **page), 422 if errors else 200

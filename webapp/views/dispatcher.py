@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
@@ -11,6 +12,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from matching.metrics import day_figures
+from matching.schedule import free_seats
 from webapp.publishing import Published
 from webapp.services import dispatching, planning, schedules
 from webapp.services.dispatching import RunSheet
@@ -49,6 +51,8 @@ def run(run_id: str) -> ResponseReturnValue:
         sheet=sheet,
         day=sheet.head.service_date,
         faults=[(rule_text(fault.rule), sheet.labels.get(fault.where, ""), fault.excess) for fault in sheet.faults],
+        free=free_seats(sheet.run, sheet.visits),
+        moment=days.write_moment,
         history=[(one.number, one.at, cause_text(one.cause)) for one in reversed(history)],
         legs=leg_texts,
     )
@@ -73,7 +77,9 @@ def replan() -> ResponseReturnValue:
         raise Invalid("replan day")
     done = planning.replan(town(), wanted, seconds=SOLVE_SECONDS)
     found = len(done.booked)
-    said = ngettext("A seat was found for %(num)s waiting request.", "Seats were found for %(num)s waiting requests.", found)
+    said = ngettext(
+        "A seat was found for %(num)s waiting request.", "Seats were found for %(num)s waiting requests.", found
+    )
     flash(said if found else _("No seat was found for those who wait. Every booking stays as it is."), "success")
     return redirect(url_for("dispatcher.day", day=wanted.isoformat()))
 
@@ -92,9 +98,7 @@ def hand_in() -> ResponseReturnValue:
     file = request.files.get("file")
     if file is None or not file.filename:
         return _upload_page({"file": _("Choose a file first.")}), 422
-    row = schedules.upload(
-        town(), file.read(), file.filename, operator=current_user.operator_id, actor=current_user.id
-    )
+    row = schedules.upload(town(), file.read(), file.filename, operator=current_user.operator_id, actor=current_user.id)
     return redirect(url_for("dispatcher.uploaded", upload_id=row.id))
 
 
@@ -105,15 +109,14 @@ def uploaded(upload_id: str) -> ResponseReturnValue:
     row = schedules.get_upload(town(), upload_id, operator=current_user.operator_id)
     if row.content is None:
         return render_template("dispatcher/upload_done.html", upload=row)
-    checked = schedules.check(
-        town(), row.content, row.filename, operator=current_user.operator_id, language=language()
-    )
+    checked = schedules.check(town(), row.content, row.filename, operator=current_user.operator_id, language=language())
     remarks = {kind: [m for m in checked.messages if m.severity == kind] for kind in ("error", "warning")}
     return render_template(
         "dispatcher/upload_check.html",
         upload=row,
         checked=checked,
         runs=_by_code(checked.runs),
+        short_day=days.write_short,
         remarks=remarks,
         most=MOST_MESSAGES,
     )
@@ -165,17 +168,19 @@ def cause_text(cause: str) -> str:
 
 def _upload_page(errors: dict[str, str]) -> str:
     uploads = dispatching.list_uploads(town(), current_user.operator_id)
-    return render_template("dispatcher/upload.html", errors=errors, uploads=uploads)
+    return render_template("dispatcher/upload.html", errors=errors, uploads=uploads, moment=days.write_moment)
 
 
-def _by_code(runs: Sequence[Published]) -> list[tuple[Published, list[str]]]:
-    """Put the dates of each run of a file together: (its first run, its dates)."""
-    dates: dict[str, list[str]] = defaultdict(list)
-    first: dict[str, Published] = {}
+def _by_code(runs: Sequence[Published]) -> list[tuple[Published, date, date, int]]:
+    """Put the dates of each run of a file together: its first run, first and last date, how many dates."""
+    grouped: dict[str, list[Published]] = defaultdict(list)
     for one in runs:
-        dates[one.code].append(one.run.service_date)
-        first.setdefault(one.code, one)
-    return [(first[code], dates[code]) for code in first]
+        grouped[one.code].append(one)
+    return [(some[0], _date_of(some[0]), _date_of(some[-1]), len(some)) for some in grouped.values()]
+
+
+def _date_of(one: Published) -> date:
+    return date.fromisoformat(one.run.service_date)
 
 
 def _tell_kept(kept: Kept) -> None:
@@ -190,7 +195,10 @@ def _tell_kept(kept: Kept) -> None:
     )
     if kept.held:
         codes = ", ".join(kept.held)
-        flash(_("Not changed, because residents have booked on them or they are under way: %(runs)s", runs=codes), "warning")
+        flash(
+            _("Not changed, because residents have booked on them or they are under way: %(runs)s", runs=codes),
+            "warning",
+        )
 
 
 def _line(sheet: RunSheet) -> dict[str, Any]:

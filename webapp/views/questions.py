@@ -11,7 +11,7 @@ from webapp.db import tables
 from webapp.services import booking, trips
 from webapp.services.errors import Invalid, ServiceError
 from webapp.views.riders import of_request
-from webapp.views.shared import clock_time, error_text, town, whole_number, words
+from webapp.views.shared import clock_time, error_text, town, walks, whole_number, words
 
 pages = Blueprint("questions", __name__)
 FIELDS = {"when": "how", "unknown": "text"}
@@ -124,7 +124,7 @@ def _said_when(row: tables.Request) -> dict[str, str]:
     """Write the answer that a request has in the words of its form."""
     day, seconds = row.service_date, row.depart_earliest if row.arrive_latest is None else row.arrive_latest
     if day is None or seconds is None:
-        return {"date": day.isoformat(), "day": "other"} if day else {}
+        return {}
     today, tomorrow, _ = _days()
     near = {today: "today", tomorrow: "tomorrow"}.get(day, "other")
     shown = service_day.local_time(seconds, day, town().settings.timezone)
@@ -140,7 +140,7 @@ def _said_when(row: tables.Request) -> dict[str, str]:
 @of_request
 def ask_who(row: tables.Request) -> ResponseReturnValue:
     """Ask who travels and how far they can walk."""
-    return render_template("resident/who.html", row=row, said=row, needs=row.needs, errors={}, walks=trips.WALKS)
+    return render_template("resident/who.html", row=row, said=row, needs=row.needs, errors={}, walks=walks())
 
 
 @pages.post("/trips/<request_id>/who")
@@ -152,7 +152,7 @@ def answer_who(row: tables.Request) -> ResponseReturnValue:
         counts = {field: whole_number(field) for field in ("people", "wheelchairs", "max_walk")}
         booking.answer_who(town(), row.id, needs=needs, **counts)
     except Invalid as fault:
-        page = {"row": row, "said": request.form, "needs": needs, "errors": _errors(fault), "walks": trips.WALKS}
+        page = {"row": row, "said": request.form, "needs": needs, "errors": _errors(fault), "walks": walks()}
         return render_template("resident/who.html", **page), 422
     return redirect(url_for("resident.offers", request_id=row.id))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from webapp.db import tables
@@ -11,7 +12,17 @@ from webapp.services import booking, trips
 from webapp.services.errors import Conflict, Gone, ServiceError
 from webapp.views import questions
 from webapp.views.riders import for_rider, of_request, of_trip
-from webapp.views.shared import error_text, find_rider, language, rule_text, town, whole_number, words
+from webapp.views.shared import (
+    error_text,
+    find_rider,
+    language,
+    rule_text,
+    town,
+    whole_number,
+    words,
+    write_clock,
+    write_span,
+)
 
 pages = Blueprint("resident", __name__)
 pages.register_blueprint(questions.pages)
@@ -53,8 +64,26 @@ def _offers(row: tables.Request, fault: ServiceError | None = None) -> ResponseR
         return render_template("resident/offers.html", **page), 409 if fault else 200
     rule = answer.refusal.rule
     page |= {"reason": rule_text(rule), "article": town().article(rule, language())}
-    page["suggestions"] = trips.suggest(answer.request, answer.refusal.changes)
+    helpful = trips.suggest(answer.request, answer.refusal.changes)
+    page["suggestions"] = [(_say(answer.request, one), one) for one in helpful]
     return render_template("resident/refused.html", **page), 409 if fault else 200
+
+
+def _say(row: tables.Request, one: trips.Suggestion) -> str:
+    """Put a change that would help on its button."""
+    if one.answer == "max_walk":
+        return _("Walk about %(metres)s m", metres=one.at)
+    if one.answer == "people":
+        return _("Travel with %(people)s of %(asked)s people", people=one.at, asked=row.people)
+    asked = row.depart_earliest if row.arrive_latest is None else row.arrive_latest
+    shift, clock = one.at - (asked or 0), write_clock(one.at, row.service_date or town().today())
+    sentences = {
+        ("depart", True): _("Leave at about %(time)s, %(span)s later than you asked"),
+        ("depart", False): _("Leave at about %(time)s, %(span)s earlier than you asked"),
+        ("arrive", True): _("Be there by %(time)s, %(span)s later than you asked"),
+        ("arrive", False): _("Be there by %(time)s, %(span)s earlier than you asked"),
+    }
+    return sentences[one.answer, shift > 0] % {"time": clock, "span": write_span(shift)}
 
 
 @pages.post("/trips/<request_id>/change")

@@ -19,7 +19,7 @@ from matching.model import Rule
 from webapp import service_day
 from webapp.config import LANGUAGES
 from webapp.db import tables
-from webapp.services import accounts
+from webapp.services import accounts, trips
 from webapp.services.errors import Invalid
 from webapp.town import Town
 
@@ -82,10 +82,10 @@ def whole_number(field: str) -> int:
 def clock_time(field: str) -> time:
     """Read a time of the day as people write it: 9:10, 09.10 or 0910. Raises Invalid with the field's name."""
     said = re.fullmatch(r"(\d{1,2})[:. ]?(\d{2})", normalize("NFKC", request.form.get(field, "")).strip(), re.ASCII)
-    try:
-        return time(*map(int, said.groups() if said else (24,)))
-    except ValueError as error:
-        raise Invalid(field) from error
+    hour, minute = (int(said[1]), int(said[2])) if said else (24, 0)
+    if hour > 23 or minute > 59:
+        raise Invalid(field)
+    return time(hour, minute)
 
 
 def navigation() -> list[tuple[str, str, bool]]:
@@ -139,6 +139,14 @@ def write_span(seconds: int) -> str:
     if not hours:
         return _("%(minutes)s min", minutes=minutes)
     return _("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes) if minutes else _("%(hours)s h", hours=hours)
+
+
+def walks() -> list[tuple[int, str]]:
+    """Offer the walks among which people say how far they can go; 60 metres a minute."""
+    return [
+        (metres, _("%(metres)s m, about %(minutes)s min", metres=metres, minutes=-(-metres // 60)))
+        for metres in trips.WALKS
+    ]
 
 
 def write_minutes(seconds: int) -> str:
