@@ -6,25 +6,17 @@ one): the local search sees those before it tries a change. Rules that stand bes
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import count, islice
 from typing import Any
 
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
+from matching import slots
 from matching.model import DAY, LATEST, Detour, Policy, Run, TripRequest
 from matching.plan import Plan, Progress, plan_of, settled, with_stops
 from matching.promises import ON_ROUTE_SLACK, broken
-from matching.slots import (
-    UNLIMITED,
-    Chain,
-    Ends,
-    Node,
-    Road,
-    chain_of,
-    ends_on,
-    nodes_of_request,
-    nodes_of_run,
-    places_of,
-)
+from matching.slots import UNLIMITED, Chain, Ends, Node, Road
 from routing.times import TravelTimes
 
 PENALTY = 7200
@@ -50,28 +42,33 @@ def replan(
     Booked rides stay on their run and within their promised windows; only their own stops may move. A run that breaks
     a promise already is left alone. The answer is never worse than `runs`.
     """
-    after = list(runs)
+    after, before = list(runs), sum(len(run.residents) for run in runs)
     wanted = sorted(requests, key=lambda request: max(request.depart.earliest, request.arrive.earliest))
     rounds = max(1, -(-len(wanted) // ROUND))
     for n in range(rounds):
         model = _model_of(after, wanted[n * ROUND : (n + 1) * ROUND], times)
-        found = model.solve(times, max(1, seconds // rounds), progress) if model else []
+        tell = progress and _adding(progress, sum(len(run.residents) for run in after) - before)
+        found = model.solve(times, max(1, seconds // rounds), tell) if model else []
         solved = {run.id: run for run in found}
         after = [settled(run, solved.get(run.id, run), times) for run in after]
     return plan_of(runs, after, requests, times)
 
 
+def _adding(progress: Callable[[Progress], None], placed: int) -> Callable[[Progress], None]:
+    return lambda said: progress(replace(said, served=said.served + placed))
+
+
 def _model_of(runs: Sequence[Run], requests: Sequence[TripRequest], times: TravelTimes) -> "_Model | None":
     """Model the requests and the sound runs that could serve one; None when there are none."""
-    chains = [chain_of(run, times) for run in runs if len(run.stops) > 1 and not broken(run, times)]
+    chains = [slots.chain_of(run, times) for run in runs if len(run.stops) > 1 and not broken(run, times)]
     riding = {ride.id for run in runs for ride in run.rides}
     wanted = [request for request in requests if request.id not in riding]
     stops = [stop.place for run in runs for stop in run.stops]
-    road = Road([*stops, *(place for request in wanted for place in places_of(request))], times)
+    road = Road([*stops, *(place for request in wanted for place in slots.places_of(request))], times)
     ways = [_ways(request, chains, road) for request in wanted]
     used = sorted({k for one in ways for k, _, _ in one})
     wishes = [
-        nodes_of_request(request, [(used.index(k), chain, ends) for k, chain, ends in one])
+        slots.nodes_of_request(request, [(used.index(k), chain, ends) for k, chain, ends in one])
         for request, one in zip(wanted, ways, strict=True)
         if one
     ]
@@ -80,7 +77,7 @@ def _model_of(runs: Sequence[Run], requests: Sequence[TripRequest], times: Trave
 
 def _ways(request: TripRequest, chains: list[Chain], road: Road) -> list[tuple[int, Chain, Ends]]:
     """Choose the runs on which a request is tried, and how it could ride there."""
-    ways = [(k, chain, ends) for k, chain in enumerate(chains) if (ends := ends_on(chain, request, road))]
+    ways = [(k, chain, ends) for k, chain in enumerate(chains) if (ends := slots.ends_on(chain, request, road))]
     return sorted(ways, key=lambda way: sum(min(end.detour for end in ends) for ends in way[2]))[:CANDIDATES]
 
 
@@ -89,9 +86,11 @@ class _Model:
 
     def __init__(self, chains: list[Chain], road: Road, wishes: list[tuple[list[Node], list[Node]]]) -> None:
         self._chains, self._road = chains, road
-        self._nodes = [node for v, chain in enumerate(chains) for node in nodes_of_run(v, chain, road)]
+        self._nodes = [node for v, chain in enumerate(chains) for node in slots.nodes_of_run(v, chain, road)]
         self._at = {(v, node.stop.id): k for k, node in enumerate(self._nodes) for v in node.slots}
-        self._wishes = [(self._append(pickups), self._append(dropoffs)) for pickups, dropoffs in wishes]
+        number = count(len(self._nodes))
+        self._wishes = [[list(islice(number, len(end))) for end in wish] for wish in wishes]
+        self._nodes += [node for wish in wishes for end in wish for node in end]
         self._manager = pywrapcp.RoutingIndexManager(len(self._nodes) + 1, len(chains), len(self._nodes))
         self._routing = pywrapcp.RoutingModel(self._manager)
         self._index = [self._manager.NodeToIndex(k) for k in range(len(self._nodes))]
@@ -102,11 +101,6 @@ class _Model:
         self._bound_load()
         self._hold_rides()
         self._offer_wishes()
-
-    def _append(self, nodes: list[Node]) -> list[int]:
-        first = len(self._nodes)
-        self._nodes += nodes
-        return [*range(first, len(self._nodes))]
 
     def solve(self, times: TravelTimes, seconds: int, progress: Callable[[Progress], None] | None) -> list[Run]:
         """Search from the runs as they are; give them as the best plan found has them, not yet judged."""
@@ -155,20 +149,20 @@ class _Model:
         slot = self._dimension("slot", still, most=[top], slack=top)
         holders: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, node in zip(self._index, self._nodes, strict=True):
-            for number, slots in node.slots.items():
-                for one in slots:
+            for number, where in node.slots.items():
+                for one in where:
                     holders[number, one].append(index)
         for index, node in zip(self._index, self._nodes, strict=True):
             slot.CumulVar(index).SetValues(sorted(frozenset().union(*node.slots.values())))
-            after = {other for v, slots in node.slots.items() for other in self._after(v, slots, holders)} - {index}
+            after = {other for v, where in node.slots.items() for other in self._after(v, where, holders)} - {index}
             absent = node.request is not None
             routing.NextVar(index).SetValues(sorted(after | {index} if absent else after))
             routing.VehicleVar(index).SetValues([-1, *node.slots] if absent else [*node.slots])
         for number in range(len(self._chains)):
             routing.NextVar(routing.Start(number)).SetValue(holders[number, 0][0])
 
-    def _after(self, number: int, slots: frozenset[int], holders: dict[tuple[int, int], list[int]]) -> Iterator[int]:
-        for slot in slots:
+    def _after(self, number: int, where: frozenset[int], holders: dict[tuple[int, int], list[int]]) -> Iterator[int]:
+        for slot in where:
             stop = 3 * (slot // 3 + 1)
             for later in range(slot if slot % 3 else slot + 1, stop + 1):
                 yield from holders[number, later]
@@ -215,18 +209,15 @@ class _Model:
     def _bound_load(self) -> None:
         """Carry only what fits one layout of the very run: so many seats beside so many wheelchairs."""
         capacities = [chain.run.capacity for chain in self._chains]
-        seats = self._count("seats", [n.change.seats for n in self._nodes], [c.most_seats for c in capacities])
-        chairs = [node.change.wheelchairs for node in self._nodes]
-        places = self._count("wheelchairs", chairs, [c.most_wheelchairs for c in capacities])
+        changes = [[n.change.seats for n in self._nodes], [n.change.wheelchairs for n in self._nodes]]
+        change = [self._routing.RegisterUnaryTransitVector([*one, 0]) for one in changes]
+        seats = self._dimension("seats", change[0], most=[one.most_seats for one in capacities])
+        places = self._dimension("wheelchairs", change[1], most=[one.most_wheelchairs for one in capacities])
         wide, solver = max(capacity.most_wheelchairs for capacity in capacities) + 1, self._routing.solver()
         beside = [UNLIMITED] * wide + [c.seats_beside(n) for c in capacities for n in range(wide)]
         for index in self._index if wide > 1 else []:
             row = (self._routing.VehicleVar(index) + 1) * wide + places.CumulVar(index)
             solver.Add(seats.CumulVar(index) <= solver.Element(beside, row.Var()))
-
-    def _count(self, name: str, changes: list[int], most: list[int]) -> Any:
-        change = self._routing.RegisterUnaryTransitVector([*changes, 0])
-        return self._dimension(name, change, most=most)
 
     def _dimension(self, name: str, transit: int, *, most: list[int], slack: int = 0, free_start: bool = False) -> Any:
         """Count something along every run; `most` of it for each run, or one for all."""

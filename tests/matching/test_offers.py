@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -81,7 +82,8 @@ def test_at_most_four_offers_are_made_and_no_two_are_alike(day: Day) -> None:
         for one in made:
             times.setdefault(one.run, []).append(one.pickup_time)
         assert len(made) <= 4
-        assert all(b - a > APART - 60 for each in times.values() for a, b in zip(sorted(each), sorted(each)[1:], strict=False))
+        gaps = [b - a for each in times.values() for a, b in pairwise(sorted(each))]
+        assert all(gap > APART - 60 for gap in gaps)
 
 
 @given(days(asking=4))
@@ -98,7 +100,8 @@ def test_every_suggested_change_really_helps(day: Day) -> None:
 
 def with_change(request: TripRequest, change: Change) -> TripRequest:
     if change.kind == "time":
-        return replace(request, depart=moved(request.depart, change.amount), arrive=moved(request.arrive, change.amount))
+        windows = [moved(window, change.amount) for window in (request.depart, request.arrive)]
+        return replace(request, depart=windows[0], arrive=windows[1])
     if change.kind == "walk":
         return replace(request, max_walk=change.amount)
     return replace(request, party=replace(request.party, seats=change.amount - request.party.wheelchairs))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from matching import promises
-from matching.model import Capacity, Detour, Load, Policy, Ride, Rule, Run, Stop, Window
+from matching.model import Broken, Capacity, Detour, Load, Policy, Ride, Rule, Run, Stop, Window
 from matching.promises import broken
 from routing.times import NO_WAY, Place
 from tests.matching.toy import EIGHT, GRID, OPEN, GridTimes, care_van, corner, morning_bus
@@ -134,7 +134,7 @@ def test_a_promise_names_its_stops_party_and_longest_ride() -> None:
 
 def test_the_bell_is_kept() -> None:
     bell = [changed(BUS, "school", window=Window(EIGHT, latest)) for latest in (EIGHT + 359, EIGHT + 360)]
-    assert [(one.rule, one.where, one.excess) for one in broken(bell[0], GRID)] == [(Rule.BELL, "school", 1)]
+    assert broken(bell[0], GRID) == [Broken(Rule.BELL, "school", 1)]
     assert rules(bell[1]) == []
 
 
@@ -150,9 +150,7 @@ def test_the_delay_is_counted_from_the_drivable_plan_not_from_published_minutes(
 
 
 def test_nobody_rides_longer_than_promised() -> None:
-    assert [(one.rule, one.where, one.excess) for one in broken(carrying(resident(max_ride=359)), GRID)] == [
-        (Rule.MAX_RIDE, "r", 1)
-    ]
+    assert broken(carrying(resident(max_ride=359)), GRID) == [Broken(Rule.MAX_RIDE, "r", 1)]
     assert rules(carrying(resident(max_ride=360))) == []
 
 

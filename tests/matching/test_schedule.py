@@ -6,7 +6,7 @@ from hypothesis import given
 
 from matching import promises
 from matching.insertion import best
-from matching.model import Load, Run, Stop, Window
+from matching.model import Load, Run, Window
 from matching.schedule import baseline, free_seats, latest_begin, legs_of, timetable
 from tests.matching.strategies import Day, days
 from tests.matching.toy import EIGHT, GRID, OPEN, care_van, morning_bus, pupil, wish
@@ -70,9 +70,10 @@ def test_a_vehicle_waits_for_a_published_minute() -> None:
 
 
 def test_a_vehicle_waits_before_a_pickup_rather_than_with_somebody_aboard_too_long() -> None:
-    school = tuple(replace(one, window=Window(EIGHT + 900)) if one.id == "school" else one for one in morning_bus().stops)
+    *before, school = morning_bus().stops
+    stops = (*before, replace(school, window=Window(EIGHT + 900)))
     rides = (replace(pupil("p1", "a", "school"), max_ride=400),)
-    assert begins(replace(morning_bus(), stops=school, rides=rides)) == [500, 620, 740, 900]
+    assert begins(replace(morning_bus(), stops=stops, rides=rides)) == [500, 620, 740, 900]
 
 
 def test_a_vehicle_stands_in_its_depot_rather_than_at_its_first_stop() -> None:
@@ -128,9 +129,6 @@ def test_the_latest_begin_does_not_move_with_residents_aboard() -> None:
 
 
 def test_a_run_of_one_stop_stands_still() -> None:
-    one = replace(morning_bus(), stops=(Stop("a", GRID_CORNER, Window(EIGHT), sequence=0),), rides=())
+    one = replace(morning_bus(), stops=morning_bus().stops[:1], rides=())
     assert begins(one) == [0]
     assert free_seats(one, timetable(one, GRID)) == []
-
-
-GRID_CORNER = morning_bus().stops[0].place

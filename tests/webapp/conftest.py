@@ -1,19 +1,34 @@
 """Records to test with: every test that asks for `store` runs on SQLite, and on PostgreSQL where there is one."""
 
 import os
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from flask import Flask
 from sqlalchemy import Connection, create_engine, make_url, text
 
+from routing.engine import Engine
+from routing.places import PlaceIndex
+from tests.webapp import small_town
+from tests.webapp.visitor import Visitor
+from webapp.app import create_app
+from webapp.config import Settings
 from webapp.db.store import Store
+from webapp.resources import data_path
+from webapp.town import Town, read_policy
 
 POSTGRESQL = "NORIAI_TEST_DATABASE_URL"
 UNHURRIED = 60.0
 """Seconds that tests wait for a lock: a busy machine is no reason to fail."""
+
+
+MORNING = datetime(2026, 11, 23, 5, 0)
+"""Monday, 7:00 in Helsinki."""
+SignIn = Callable[[str], Visitor]
 
 
 class Clock:
@@ -73,3 +88,48 @@ def store(database_url: str, clock: Clock) -> Iterator[Store]:
     opened.migrate()
     yield opened
     opened.close()
+
+
+# A town and its site
+
+
+@pytest.fixture(scope="session")
+def roads(helsinki: Path) -> Engine:
+    return Engine.load(helsinki)
+
+
+@pytest.fixture(scope="session")
+def names(helsinki: Path) -> PlaceIndex:
+    return PlaceIndex.load(helsinki)
+
+
+@pytest.fixture
+def town(store: Store, database_url: str, clock: Clock, tmp_path: Path, request: pytest.FixtureRequest) -> Town:
+    """Give a town with its small day, on Monday 23 November 2026 at 7:00 of its clock; `clock` moves that."""
+    clock.now = MORNING
+    (tmp_path / "areas").mkdir()
+    (tmp_path / "areas" / "helsinki").symlink_to(request.getfixturevalue("helsinki"))
+    rules = tomllib.loads(data_path("policies", "demo-town.toml").read_text(encoding="utf-8"))
+    roads, names = request.getfixturevalue("roads"), request.getfixturevalue("names")
+    made = Town(Settings(tmp_path, database_url, "not a secret"), store, roads, names, read_policy(rules), rules, clock)
+    small_town.settle(made)
+    return made
+
+
+@pytest.fixture
+def site(town: Town) -> Flask:
+    made = create_app(town=town)
+    made.config["TESTING"] = True
+    return made
+
+
+@pytest.fixture
+def visitor(site: Flask) -> Visitor:
+    """Give somebody who has not signed in."""
+    return Visitor(site)
+
+
+@pytest.fixture
+def sign_in(site: Flask) -> SignIn:
+    """Give a function that signs somebody of a role in, at a browser of their own."""
+    return lambda role: Visitor(site).sign_in(role)

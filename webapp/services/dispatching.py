@@ -55,7 +55,7 @@ class RunSheet:
 
     @property
     def begins(self) -> int:
-        return next(visit.begin for visit in self.visits if not visit.stop.depot)
+        return next(shown_time(visit) for visit in self.visits if not visit.stop.depot)
 
     @property
     def ends(self) -> int:
@@ -99,6 +99,15 @@ class DaySheet:
     day: date
     sheets: tuple[RunSheet, ...]
     unserved: dict[str, int]
+
+
+def shown_time(visit: Visit) -> int:
+    """Give the second of the service day that people are told of a stop.
+
+    A timetable prints when a vehicle leaves a stop where somebody boards, and when it comes where all get off; a
+    resident is told when it comes.
+    """
+    return visit.departure if visit.stop.scheduled and visit.boarding else visit.begin
 
 
 def list_dates(town: Town, operator: str | None = None) -> list[date]:

@@ -10,6 +10,7 @@ from webapp import service_day
 from webapp.db import tables
 from webapp.db.store import Door, Records
 from webapp.services import messages
+from webapp.services.dispatching import shown_time
 from webapp.services.errors import Conflict, Invalid, NotFound
 from webapp.town import Town
 
@@ -33,13 +34,13 @@ class Passenger:
 class Visit:
     """One stop on the manifest, with the names of those who board and alight; seconds of the service day.
 
-    begin: when service begins, after any wait for a time that was promised.
+    time: what the timetable or a resident was told of it, as it is expected now.
     """
 
     stop: str
     label: str
     place: tuple[float, float]
-    begin: int
+    time: int
     departure: int
     planned: int | None
     depot: bool
@@ -106,7 +107,7 @@ def _visit(
         stop=line.stop,
         label=label,
         place=(timed.stop.place.lat, timed.stop.place.lon),
-        begin=timed.begin,
+        time=shown_time(timed),
         departure=line.departure,
         planned=line.planned,
         depot=timed.stop.depot,

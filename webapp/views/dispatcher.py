@@ -55,6 +55,7 @@ def run(run_id: str) -> ResponseReturnValue:
         moment=days.write_moment,
         history=[(one.number, one.at, cause_text(one.cause)) for one in reversed(history)],
         legs=leg_texts,
+        shown_time=dispatching.shown_time,
     )
 
 

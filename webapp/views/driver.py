@@ -125,7 +125,7 @@ def _news(read: Manifest) -> str:
         return ""
     came, went = driving.changes_since(town(), read.head.id, int(known), operator=read.head.operator_id)
     told = [
-        _("Booking added: %(time)s %(place)s", time=write_clock(visit.begin, read.head.service_date), place=visit.label)
+        _("Booking added: %(time)s %(place)s", time=write_clock(visit.time, read.head.service_date), place=visit.label)
         for visit in read.visits
         for passenger in visit.boarding
         if passenger.ride in came

@@ -160,7 +160,7 @@ function stopLayers() {
   return [
     {
       ...stop, id: "stops", type: "circle",
-      paint: { "circle-radius": 14, "circle-color": colour, "circle-stroke-color": colours.road, "circle-stroke-width": 3 },
+      paint: { "circle-radius": ["case", [">", ["length", ["get", "label"]], 2], 22, 14], "circle-color": colour, "circle-stroke-color": colours.road, "circle-stroke-width": 3 },
     },
     {
       ...stop, id: "stop-numbers", type: "symbol",

@@ -1,0 +1,344 @@
+"""A resident asks for a trip, chooses a free seat, books it and gives it back, one question a page."""
+
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+
+from routing.times import Place
+from tests.webapp.asking import answer_place, ask, asked, begin, book, bookings, choose
+from tests.webapp.conftest import Clock, SignIn
+from tests.webapp.small_town import RIDER
+from tests.webapp.visitor import Visitor
+from webapp.db import tables
+from webapp.db.store import Door
+from webapp.services import booking
+from webapp.town import Town
+
+
+@pytest.fixture
+def rider(sign_in: SignIn) -> Visitor:
+    return sign_in(RIDER)
+
+
+# Booking
+
+
+def test_a_resident_books_from_the_first_question_to_the_confirmation(rider: Visitor) -> None:
+    ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
+    assert "Choose a ride" in rider.text and "8:00" in rider.text and "€1.50" in rider.text
+    choose(rider)
+    assert "Check your trip" in rider.text and "Nothing is booked yet." in rider.text
+    rider.send("Book this trip")
+    assert "Your seat is booked" in rider.text and "Yellow bus ABC-1" in rider.text and "Example School" in rider.text
+    rider.get("/trips")
+    assert "Monday, November 23, 2026" in rider.text and "Liisankatu 29" in rider.text
+
+
+def test_an_offer_says_what_it_changes_for_others_and_what_it_promises(rider: Visitor) -> None:
+    ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
+    assert "Nothing changes for anybody else." in rider.text
+    assert "The vehicle comes between 8:00\u202fAM and 8:10\u202fAM." in rider.text
+
+
+def test_no_place_name_or_time_stands_in_an_address(rider: Visitor) -> None:
+    seen = [ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50"), rider.path]
+    choose(rider)
+    seen.append(rider.path)
+    rider.send("Book this trip")
+    seen.append(rider.path)
+    assert not any(word in unquote(" ".join(seen)) for word in ("Liisankatu", "Kämp", "7:50", "Testi", "?"))
+
+
+def test_the_same_form_sent_twice_books_once(rider: Visitor, town: Town) -> None:
+    ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
+    choose(rider)
+    checked = rider.page
+    rider.send("Book this trip")
+    first, rider.page = rider.path, checked
+    rider.send("Book this trip")
+    assert rider.path == first and len(bookings(town)) == 1
+
+
+def test_one_can_go_back_to_every_page_of_a_trip(rider: Visitor) -> None:
+    path = ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
+    choose(rider)
+    for page, heading in {
+        "check": "Check your trip",
+        "offers": "Choose a ride",
+        "who": "Who travels?",
+        "when": "When do you want to travel?",
+        "to": "Where do you want to go?",
+        "from": "Where do you start?",
+    }.items():
+        assert heading in rider.get(f"{path}/{page}")
+
+
+def test_what_was_told_is_not_asked_again(rider: Visitor) -> None:
+    path = ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50", who={"people": "2", "max_walk": "500"})
+    rider.get(f"{path}/when")
+    assert (rider.field("day"), rider.field("how"), rider.field("time")) == ("today", "depart", "07:50")
+    begin(rider)
+    assert {"Liisankatu 29", "Hotel Kämp"} == {*rider.options("place")}
+    rider.get(rider.path.removesuffix("from") + "who")
+    assert (rider.field("people"), rider.field("max_walk")) == ("2", "500")
+
+
+def test_changing_one_answer_leads_back_to_the_offers(rider: Visitor) -> None:
+    path = ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
+    rider.get(f"{path}/to")
+    answer_place(rider, "Ressun lukio")
+    assert rider.path == f"{path}/offers" and "Ressun lukio" in rider.text
+
+
+def test_the_way_back_asks_only_for_its_time(rider: Visitor) -> None:
+    book(rider)
+    rider.send("Ask for the way back")
+    assert "When do you want to travel?" in rider.text
+    rider.send("Continue", {"day": "today", "how": "depart", "time": "9:00"})
+    rider.send("Show free seats")
+    assert "Hotel Kämp" in rider.text and rider.path.endswith("/offers")
+
+
+# Tokens
+
+
+def test_an_altered_offer_is_refused(rider: Visitor, town: Town) -> None:
+    ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
+    choose(rider)
+    rider.send("Book this trip", {"token": "x" + rider.field("token")}, status=403)
+    assert bookings(town) == []
+
+
+def test_an_offer_of_another_request_is_refused(rider: Visitor, town: Town) -> None:
+    other = ask(rider, "Liisankatu 29", "Ressun lukio", time="7:50")
+    ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
+    choose(rider)
+    rider.post(f"{other}/book", {"token": rider.field("token"), "key": "k"}, status=403)
+    assert bookings(town) == []
+
+
+def test_an_offer_that_ran_out_is_replaced_by_those_free_now(rider: Visitor, town: Town, clock: Clock) -> None:
+    ask(rider, "Liisankatu 29", "Ressun lukio", time="7:40", who={"max_walk": "800"})
+    choose(rider)
+    clock.forward(16 * 60)
+    rider.send("Book this trip", status=409)
+    assert "have run out" in rider.text and bookings(town) == []
+    choose(rider)
+    rider.send("Book this trip")
+    assert len(bookings(town)) == 1
+
+
+def test_an_offer_for_answers_that_were_changed_is_not_booked(rider: Visitor, town: Town) -> None:
+    path = ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
+    choose(rider)
+    checked = rider.page
+    rider.get(f"{path}/who")
+    rider.send("Show free seats", {"people": "2"})
+    rider.page = checked
+    rider.send("Book this trip", status=409)
+    assert "You have changed your answers since." in rider.text and bookings(town) == []
+
+
+def test_a_seat_that_somebody_else_took_leads_to_what_is_left(rider: Visitor, sign_in: SignIn, town: Town) -> None:
+    ask(rider, "Rautatientori", "Hotel Kämp", time="7:50")
+    choose(rider)
+    neighbour = sign_in("neighbour")
+    book(neighbour, "Rautatientori")
+    rider.send("Book this trip", status=409)
+    assert "That seat has just been taken." in rider.text and len(bookings(town)) == 1
+
+
+def test_nobody_travels_twice_at_once(rider: Visitor, town: Town) -> None:
+    book(rider)
+    ask(rider, "Liisankatu 29", "Ressun lukio", time="7:50")
+    choose(rider)
+    rider.send("Book this trip", status=409)
+    assert "You already have a trip at that time." in rider.text and len(bookings(town)) == 1
+
+
+# Whose
+
+
+@pytest.mark.parametrize("page", ["from", "to", "when", "who", "offers", "check"])
+def test_the_request_of_another_resident_is_not_there(rider: Visitor, sign_in: SignIn, page: str) -> None:
+    path = asked(rider)
+    sign_in("neighbour").get(f"{path}/{page}", status=404)
+
+
+def test_the_booking_of_another_resident_is_not_there(rider: Visitor, sign_in: SignIn, town: Town) -> None:
+    path, neighbour = book(rider), sign_in("neighbour")
+    neighbour.get(path, status=404)
+    neighbour.get(f"{path}/cancel", status=404)
+    neighbour.get("/trips")
+    neighbour.post(f"{path}/cancel", status=404)
+    assert len(bookings(town)) == 1
+
+
+def test_who_is_not_signed_in_is_asked_to(visitor: Visitor) -> None:
+    visitor.get("/trips")
+    assert visitor.path == "/login"
+
+
+@pytest.mark.parametrize("role", ["driver", "dispatcher", "town"])
+def test_others_than_residents_and_the_desk_see_no_trips(sign_in: SignIn, role: str) -> None:
+    sign_in(role).get("/trips", status=404)
+
+
+# Refusal
+
+
+def test_a_refusal_shows_the_rule_the_article_and_a_change_that_works(rider: Visitor) -> None:
+    ask(rider, "Liisankatu 29", "Hotel Kämp", time="14:00")
+    assert "No seat is free for that trip" in rider.text
+    assert "No vehicle that takes residents drives then." in rider.text and "Art. 1" in rider.text
+    rider.send("earlier than you asked")
+    assert "Choose a ride" in rider.text
+
+
+@pytest.mark.parametrize(
+    ("answers", "button"),
+    [
+        ({"people": "4"}, "Travel with 3 of 4 people"),
+        ({"people": "1", "max_walk": "50", "from": "Maneesikatu 2"}, "Walk about"),
+    ],
+)
+def test_a_smaller_party_or_a_longer_walk_is_one_tap_away(rider: Visitor, answers: dict[str, str], button: str) -> None:
+    origin = answers.pop("from", "Liisankatu 29")
+    ask(rider, origin, "Hotel Kämp", time="7:00", who=answers)
+    rider.send(button)
+    assert "Choose a ride" in rider.text
+
+
+@pytest.mark.parametrize("change", [{"answer": "depart", "value": "9" * 30}, {"answer": "rider_id", "value": "1"}, {}])
+def test_a_senseless_change_is_refused(rider: Visitor, change: dict[str, str]) -> None:
+    path = ask(rider, "Liisankatu 29", "Hotel Kämp", time="14:00")
+    rider.post(f"{path}/change", change, status=422)
+
+
+def test_a_refused_trip_can_wait_for_a_seat_and_stop_waiting(rider: Visitor, town: Town) -> None:
+    path = ask(rider, "Liisankatu 29", "Hotel Kämp", time="14:00")
+    rider.send("Put me on the waiting list")
+    assert "Waiting for a seat" in rider.text and "Liisankatu 29 to Hotel Kämp" in rider.text
+    rider.get(f"{path}/offers")
+    assert "This trip is on the waiting list." in rider.text
+    rider.get("/trips")
+    rider.send("Stop waiting")
+    assert "Waiting for a seat" not in rider.text
+
+
+# Cancelling
+
+
+def test_cancelling_frees_the_seat_for_somebody_else(rider: Visitor, sign_in: SignIn, town: Town) -> None:
+    path, neighbour = book(rider, "Rautatientori"), sign_in("neighbour")
+    ask(neighbour, "Rautatientori", "Hotel Kämp", time="7:50", who={"max_walk": "50"})
+    assert "Not enough seats are free" in neighbour.text
+    rider.get(f"{path}/cancel")
+    assert "free of charge" in rider.text
+    rider.send("Cancel this trip")
+    assert "This trip is cancelled" in rider.text and bookings(town) == []
+    book(neighbour, "Rautatientori")
+    assert len(bookings(town)) == 1
+
+
+def test_a_trip_that_is_over_can_be_asked_for_again_but_not_cancelled(rider: Visitor, clock: Clock) -> None:
+    path = book(rider)
+    clock.forward(3 * 3600)
+    rider.get(f"{path}/cancel")
+    assert rider.path == path and "This trip is over" in rider.text
+    rider.send("Ask for this trip again")
+    assert "When do you want to travel?" in rider.text
+
+
+# Answers that cannot be used
+
+
+def test_an_unknown_place_is_said_to_be_unknown(rider: Visitor) -> None:
+    begin(rider)
+    rider.send("Search", {"text": "Xyzzy 1"}, status=422)
+    assert "We do not know a place of that name" in rider.error("text") and rider.field("text") == "Xyzzy 1"
+
+
+def test_a_place_without_a_road_is_refused_with_the_reason(rider: Visitor, town: Town) -> None:
+    with town.store.read() as records:
+        me = records.find_user(email=f"{RIDER}@example.org")
+    assert me is not None
+    far = {"origin_label": "Porvoo", "origin_lat": 60.3932, "origin_lon": 25.6644}
+    earlier = tables.Request(id="old", rider_id=me.id, asked_by=me.id, needs=[], created_at=town.clock(), **far)
+    town.store.commit(lambda door: door.put(earlier))
+    begin(rider)
+    rider.send("Continue", {"place": rider.options("place")["Porvoo"]}, status=422)
+    assert rider.error("place") and "unknown" not in rider.error("place")
+
+
+@pytest.mark.parametrize("place", ["", "0", "WyJIZXJlIiw2MC4xNyAyNC45NF0.forged"])
+def test_a_place_that_was_not_shown_cannot_be_chosen(rider: Visitor, place: str) -> None:
+    begin(rider)
+    rider.send("Search", {"text": "Liisankatu"})
+    rider.send("Continue", {"place": place}, status=422)
+    assert "Choose one of the places" in rider.error("place")
+
+
+def test_a_trip_does_not_end_where_it_starts(rider: Visitor) -> None:
+    begin(rider)
+    answer_place(rider, "Liisankatu 29")
+    rider.send("Search", {"text": "Liisankatu 29"})
+    rider.send("Continue", {"place": rider.options("place")["Liisankatu 29"]}, status=422)
+    assert "You start and end at the same place" in rider.error("place")
+
+
+@pytest.mark.parametrize(
+    ("answers", "field"),
+    [
+        ({"day": "other", "date": "2026-11-22"}, "date"),
+        ({"day": "other", "date": "2029-11-23"}, "date"),
+        ({"day": "other", "date": "soon"}, "date"),
+        ({"day": "other", "date": ""}, "date"),
+        ({"day": "never"}, "day"),
+        ({"how": "perhaps"}, "how"),
+        ({"time": "25:00"}, "time"),
+        ({"time": "9:61"}, "time"),
+        ({"time": "²:10"}, "time"),
+        ({"time": ""}, "time"),
+    ],
+)
+def test_a_day_or_time_of_no_sense_is_said_beside_its_field(rider: Visitor, answers: dict[str, str], field: str) -> None:
+    asked(rider)
+    rider.send("Continue", {"day": "tomorrow", "how": "arrive", "time": "9:10", **answers}, status=422)
+    assert rider.error(field)
+    kept = {"how": "arrive", "time": "9:10", **answers}
+    assert all(rider.field(name) == value for name, value in kept.items() if name == "time" or value.isalpha())
+
+
+@pytest.mark.parametrize("written", ["9:10", "09.10", "0910", " 9 10 ", "９：１０"])  # noqa: RUF001
+def test_a_time_may_be_written_as_people_write_it(rider: Visitor, written: str) -> None:
+    path = asked(rider)
+    rider.send("Continue", {"day": "tomorrow", "how": "depart", "time": written})
+    rider.get(f"{path}/when")
+    assert rider.field("time") == "09:10"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("people", value) for value in ("0", "9", "²", "-1", "", "1.5", "1_0", "9" * 5000)),
+        *(("wheelchairs", value) for value in ("2", "-1", "no")),
+        *(("max_walk", value) for value in ("801", "-1", "far")),
+    ],
+)
+def test_a_party_of_no_sense_is_said_beside_its_field(rider: Visitor, field: str, value: str) -> None:
+    path = asked(rider)
+    rider.get(f"{path}/who")
+    rider.send("Show free seats", {"people": "1", "wheelchairs": "0", "max_walk": "300", field: value}, status=422)
+    assert rider.error(field)
+    assert field == "max_walk" or rider.field(field) == value
+
+
+def test_offers_are_not_shown_before_all_is_answered(rider: Visitor) -> None:
+    begin(rider)
+    path = rider.path.removesuffix("/from")
+    rider.get(f"{path}/offers")
+    assert rider.path == f"{path}/from"
+    rider.get(f"{path}/check")
+    assert rider.path == f"{path}/from"
