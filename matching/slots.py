@@ -6,11 +6,11 @@ Slots number the places of a chain in their order: `3k` is its stop k, `3k + 1` 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from matching import schedule
 from matching.eligibility import boarding_window, obstacles
-from matching.model import LATEST, Detour, Load, MeetingPoint, Policy, Run, Stop, TripRequest, Window
+from matching.model import LATEST, Detour, MeetingPoint, Run, Stop, TripRequest, Window
 from matching.promises import ON_ROUTE_SLACK
 from routing.times import Place, TravelTimes
 
@@ -54,29 +54,6 @@ class End:
 
 Ends = tuple[list[End], list[End]]
 """How a request's ride could begin, and how it could end, on one run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One visit that a plan may make; `slots` say where it may stand on each run, by the run's number.
-
-    A node with a request begins or ends its ride. One that joins uses a stop of a chain: dwell, window and change of
-    load are then its own share there, and `policy` is what every run of its slots allows it.
-    """
-
-    stop: Stop
-    window: Window
-    dwell: int
-    change: Load
-    slots: dict[int, frozenset[int]]
-    request: TripRequest | None = None
-    joins: bool = False
-    policy: Policy = Policy()
-
-    @property
-    def stays(self) -> bool:
-        """Is this a stop of a chain?"""
-        return all(slot % 3 == 0 for slots in self.slots.values() for slot in slots)
 
 
 class Road:
@@ -142,26 +119,7 @@ def legs_for(chain: Chain, stop: Stop, road: Road, *, window: Window, dwell: int
     return found
 
 
-def nodes_of_run(number: int, chain: Chain, road: Road) -> list[Node]:
-    """Make a node of each stop that a run has, in its order."""
-    at = {stop.id: k for k, stop in enumerate(chain.stops)}
-    nodes = []
-    for stop in chain.run.stops:
-        k = at.get(stop.id)
-        window = schedule.window_at(chain.run, stop) if k is None else chain.windows[k]
-        slots = _slots_of_booked(chain, stop, road) if k is None else frozenset({3 * k})
-        change = _change_at(chain.run, stop)
-        nodes.append(Node(stop, window, schedule.dwell_at(chain.run, stop), change, {number: slots}))
-    return nodes
-
-
-def _change_at(run: Run, stop: Stop) -> Load:
-    boarding = (ride.party for ride in run.rides if ride.pickup == stop.id)
-    alighting = (ride.party for ride in run.rides if ride.dropoff == stop.id)
-    return sum(boarding, Load()) - sum(alighting, Load())
-
-
-def _slots_of_booked(chain: Chain, stop: Stop, road: Road) -> frozenset[int]:
+def slots_of_booked(chain: Chain, stop: Stop, road: Road) -> frozenset[int]:
     """List the slots to which a booked resident's own stop may move, on its side of the ride's other end."""
     run = chain.run
     at = {fixed.id: k for k, fixed in enumerate(chain.stops)}
@@ -217,32 +175,3 @@ def _first(end: End) -> int:
 
 def _last(end: End) -> int:
     return max(end.slots)
-
-
-def nodes_of_request(request: TripRequest, ways: list[tuple[int, Chain, Ends]]) -> tuple[list[Node], list[Node]]:
-    """Make the nodes at which a request's ride could begin, and those at which it could end.
-
-    ways: run number, chain and ends. Runs on the same terms share the node of a stop to add.
-    """
-    pickups = (_node(request, way[0], way[1], end, pickup=True) for way in ways for end in way[2][0])
-    dropoffs = (_node(request, way[0], way[1], end, pickup=False) for way in ways for end in way[2][1])
-    return _merged(pickups), _merged(dropoffs)
-
-
-def _node(request: TripRequest, number: int, chain: Chain, end: End, *, pickup: bool) -> Node:
-    window = boarding_window(request, chain.run) if pickup else request.arrive
-    if end.joins:  # its node comes after the stop's own dwell, and time is counted where it stands
-        before = schedule.dwell_at(chain.run, end.stop)
-        window = Window(window.earliest + before, window.latest + before)
-    policy, change = chain.run.policy, request.party if pickup else Load() - request.party
-    dwell = policy.dwell_for(request.party)
-    return Node(end.stop, window, dwell, change, {number: end.slots}, request, end.joins, policy)
-
-
-def _merged(nodes: Iterable[Node]) -> list[Node]:
-    made: dict[object, Node] = {}
-    for node in nodes:
-        terms = (node.window, node.dwell, node.policy.max_ride, node.policy.ride_slack)
-        key = (node.stop, terms, node.joins and next(iter(node.slots)))
-        made[key] = replace(node, slots=made[key].slots | node.slots) if key in made else node
-    return [*made.values()]

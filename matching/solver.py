@@ -7,23 +7,19 @@ one): the local search sees those before it tries a change. Rules that stand bes
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count, islice
 from typing import Any
 
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
-from matching import slots
 from matching.model import DAY, LATEST, Detour, Policy, Run, TripRequest
-from matching.plan import Plan, Progress, plan_of, settled, with_stops
-from matching.promises import ON_ROUTE_SLACK, broken
-from matching.slots import UNLIMITED, Chain, Ends, Node, Road
+from matching.plan import Plan, Progress, plan_of, settled
+from matching.problem import Problem, problem_of
+from matching.promises import ON_ROUTE_SLACK
+from matching.slots import UNLIMITED
 from routing.times import TravelTimes
 
 PENALTY = 7200
 """Seconds of driving that one end of an unserved request weighs: serving comes first, driving second."""
-
-CANDIDATES = 4
-"""Runs on which a request is tried: those that would leave their road least for it."""
 
 ROUND = 60
 """Requests that are searched together, neighbours in time; the search slows down sharply beyond some 500 nodes."""
@@ -46,11 +42,13 @@ def replan(
     wanted = sorted(requests, key=lambda request: max(request.depart.earliest, request.arrive.earliest))
     rounds = max(1, -(-len(wanted) // ROUND))
     for n in range(rounds):
-        model = _model_of(after, wanted[n * ROUND : (n + 1) * ROUND], times)
-        tell = progress and _adding(progress, sum(len(run.residents) for run in after) - before)
-        found = model.solve(times, max(1, seconds // rounds), tell) if model else []
-        solved = {run.id: run for run in found}
-        after = [settled(run, solved.get(run.id, run), times) for run in after]
+        problem = problem_of(after, wanted[n * ROUND : (n + 1) * ROUND], times)
+        if problem is not None:
+            placed = sum(len(run.residents) for run in after) - before
+            tell = progress and _adding(progress, placed)
+            routes = _Model(problem).solve(problem.insert_all(times), max(1, seconds // rounds), tell)
+            found = {c.run.id: problem.run_of(v, routes[v], times) for v, c in enumerate(problem.chains)}
+            after = [settled(run, found.get(run.id, run), times) for run in after]
     return plan_of(runs, after, requests, times)
 
 
@@ -58,40 +56,12 @@ def _adding(progress: Callable[[Progress], None], placed: int) -> Callable[[Prog
     return lambda said: progress(replace(said, served=said.served + placed))
 
 
-def _model_of(runs: Sequence[Run], requests: Sequence[TripRequest], times: TravelTimes) -> "_Model | None":
-    """Model the requests and the sound runs that could serve one; None when there are none."""
-    chains = [slots.chain_of(run, times) for run in runs if len(run.stops) > 1 and not broken(run, times)]
-    riding = {ride.id for run in runs for ride in run.rides}
-    wanted = [request for request in requests if request.id not in riding]
-    stops = [stop.place for run in runs for stop in run.stops]
-    road = Road([*stops, *(place for request in wanted for place in slots.places_of(request))], times)
-    ways = [_ways(request, chains, road) for request in wanted]
-    used = sorted({k for one in ways for k, _, _ in one})
-    wishes = [
-        slots.nodes_of_request(request, [(used.index(k), chain, ends) for k, chain, ends in one])
-        for request, one in zip(wanted, ways, strict=True)
-        if one
-    ]
-    return _Model([chains[k] for k in used], road, wishes) if used else None
-
-
-def _ways(request: TripRequest, chains: list[Chain], road: Road) -> list[tuple[int, Chain, Ends]]:
-    """Choose the runs on which a request is tried, and how it could ride there."""
-    ways = [(k, chain, ends) for k, chain in enumerate(chains) if (ends := slots.ends_on(chain, request, road))]
-    return sorted(ways, key=lambda way: sum(min(end.detour for end in ends) for ends in way[2]))[:CANDIDATES]
-
-
 class _Model:
     """The routing model: a vehicle per run, a node per stop, and a node per way to begin or to end a request's ride."""
 
-    def __init__(self, chains: list[Chain], road: Road, wishes: list[tuple[list[Node], list[Node]]]) -> None:
-        self._chains, self._road = chains, road
-        self._nodes = [node for v, chain in enumerate(chains) for node in slots.nodes_of_run(v, chain, road)]
-        self._at = {(v, node.stop.id): k for k, node in enumerate(self._nodes) for v in node.slots}
-        number = count(len(self._nodes))
-        self._wishes = [[list(islice(number, len(end))) for end in wish] for wish in wishes]
-        self._nodes += [node for wish in wishes for end in wish for node in end]
-        self._manager = pywrapcp.RoutingIndexManager(len(self._nodes) + 1, len(chains), len(self._nodes))
+    def __init__(self, problem: Problem) -> None:
+        self._problem, self._chains, self._nodes = problem, problem.chains, problem.nodes
+        self._manager = pywrapcp.RoutingIndexManager(len(self._nodes) + 1, len(self._chains), len(self._nodes))
         self._routing = pywrapcp.RoutingModel(self._manager)
         self._index = [self._manager.NodeToIndex(k) for k in range(len(self._nodes))]
         self._pairs = 0
@@ -102,24 +72,37 @@ class _Model:
         self._hold_rides()
         self._offer_wishes()
 
-    def solve(self, times: TravelTimes, seconds: int, progress: Callable[[Progress], None] | None) -> list[Run]:
-        """Search from the runs as they are; give them as the best plan found has them, not yet judged."""
+    def solve(
+        self, start: list[list[int]], seconds: int, progress: Callable[[Progress], None] | None
+    ) -> list[list[int]]:
+        """Search from the routes of `start` where the model allows them, else from the runs' own; give the best."""
         parameters = pywrapcp.DefaultRoutingSearchParameters()
         parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
         parameters.time_limit.FromSeconds(seconds)
         self._routing.CloseModelWithParameters(parameters)
         if progress is not None:
             self._routing.AddAtSolutionCallback(self._reporter(progress))
-        given = self._routing.ReadAssignmentFromRoutes(self._given(), True)  # noqa: FBT003 - OR-Tools knows no names
+        routes = self._problem.routes()
+        for number, route in enumerate(start):
+            tried = [*routes[:number], route, *routes[number + 1 :]]
+            routes = tried if self._assignment(tried) else routes
+        given = self._assignment(routes)
         found = given and self._routing.SolveFromAssignmentWithParameters(given, parameters)
-        return [self._read(v, found, times) for v in range(len(self._chains))] if found else []
+        return [self._route(v, found) for v in range(len(self._chains))] if found else routes
 
-    def _given(self) -> list[list[int]]:
-        """List the runs as they are, in routing indices, without their ends."""
-        return [[self._index[self._at[v, stop.id]] for stop in c.run.stops] for v, c in enumerate(self._chains)]
+    def _assignment(self, routes: list[list[int]]) -> Any:
+        indices = [[self._index[k] for k in route] for route in routes]
+        return self._routing.ReadAssignmentFromRoutes(indices, True)  # noqa: FBT003 - OR-Tools knows no names
+
+    def _route(self, number: int, found: Any) -> list[int]:
+        route, index = [], found.Value(self._routing.NextVar(self._routing.Start(number)))
+        while not self._routing.IsEnd(index):
+            route.append(self._manager.IndexToNode(index))
+            index = found.Value(self._routing.NextVar(index))
+        return route
 
     def _reporter(self, progress: Callable[[Progress], None]) -> Callable[[], None]:
-        active = [self._routing.ActiveVar(self._index[k]) for pickups, _ in self._wishes for k in pickups]
+        active = [self._routing.ActiveVar(self._index[k]) for pickups, _ in self._problem.wishes for k in pickups]
         seen: list[int] = []
 
         def report() -> None:
@@ -129,18 +112,6 @@ class _Model:
             seen.append(objective)
 
         return report
-
-    def _read(self, number: int, found: Any, times: TravelTimes) -> Run:
-        """Read a run off a solution."""
-        visits, index = [], found.Value(self._routing.NextVar(self._routing.Start(number)))
-        while not self._routing.IsEnd(index):
-            visits.append(self._nodes[self._manager.IndexToNode(index)])
-            index = found.Value(self._routing.NextVar(index))
-        begun = {node.request.id: node for node in reversed(visits) if node.request is not None}
-        ended = {node.request.id: node for node in visits if node.request is not None}
-        served = [(node.request, node.stop, ended[name].stop) for name, node in begun.items() if node.request]
-        stops = tuple(node.stop for node in visits if not node.joins)
-        return with_stops(self._chains[number].run, stops, served, times)
 
     def _keep_order(self) -> None:
         """Let each visit be followed only by what may stand behind it, in slots that never go back."""
@@ -176,8 +147,8 @@ class _Model:
         drive = self._dimension("drive", matrix, most=[2 * UNLIMITED], free_start=True)
         for number, chain in enumerate(self._chains):
             stops = [stop for stop in chain.stops[chain.part[0] : chain.part[1] + 1] if stop.scheduled]
-            cumuls = [drive.CumulVar(self._index[self._at[number, stop.id]]) for stop in stops]
-            legs = [self._road.drive(a.place, b.place) for a, b in zip(stops, stops[1:], strict=False)]
+            cumuls = [drive.CumulVar(self._index[self._problem.at[number, stop.id]]) for stop in stops]
+            legs = [self._problem.road.drive(a.place, b.place) for a, b in zip(stops, stops[1:], strict=False)]
             if chain.run.policy.detour is not Detour.NONE:
                 self._bound_detour(chain.run.policy, cumuls, legs)
 
@@ -203,7 +174,9 @@ class _Model:
 
     def _matrix(self, dwells: list[int]) -> list[list[int]]:
         places = [node.stop.place for node in self._nodes]
-        rows = [[dwell + self._road.drive(a, b) for b in places] for dwell, a in zip(dwells, places, strict=True)]
+        rows = [
+            [dwell + self._problem.road.drive(a, b) for b in places] for dwell, a in zip(dwells, places, strict=True)
+        ]
         return [*([*row, 0] for row in rows), [0] * (len(places) + 1)]
 
     def _bound_load(self) -> None:
@@ -229,7 +202,7 @@ class _Model:
         """Keep every ride that a run already has, for no longer than its longest ride."""
         for number, chain in enumerate(self._chains):
             for ride in chain.run.rides:
-                on, off = self._at[number, ride.pickup], self._at[number, ride.dropoff]
+                on, off = self._problem.at[number, ride.pickup], self._problem.at[number, ride.dropoff]
                 longest = self._nodes[on].dwell + ride.max_ride
                 if self._nodes[on].stays or self._nodes[off].stays:
                     begin, end = (self._clock.CumulVar(self._index[k]) for k in (on, off))
@@ -241,15 +214,12 @@ class _Model:
     def _offer_wishes(self) -> None:
         """Serve each request once or not at all, from one of its pickups to one of its drop-offs on the same run."""
         routing, solver = self._routing, self._routing.solver()
-        for pickups, dropoffs in self._wishes:
-            ends = [[self._index[k] for k in numbers] for numbers in (pickups, dropoffs)]
+        for wish in self._problem.wishes:
+            ends = [[self._index[k] for k in numbers] for numbers in wish]
             routing.AddPickupAndDeliverySets(*[routing.AddDisjunction(end, PENALTY) for end in ends])
-            self._limit([[self._longest(self._nodes[on], self._nodes[off]) for off in dropoffs] for on in pickups])
+            self._limit([[self._problem.longest(on, off) for off in wish[1]] for on in wish[0]])
             on, off = ([routing.VehicleVar(index) for index in end] for end in ends)
             solver.Add(solver.Sum(on) + len(on) == solver.Sum(off) + len(off))
-
-    def _longest(self, on: Node, off: Node) -> int:
-        return on.dwell + on.policy.longest_ride(self._road.drive(on.stop.place, off.stop.place))
 
     def _limit(self, longest: list[list[int]]) -> None:
         """Bound the time between the begins of the pair made last, by which of its pickups and drop-offs are used."""

@@ -18,8 +18,9 @@ FLOORS = {
     3: ["routing.network", "routing.snapping", "routing.extract", "routing.export"]
     + ["matching.promises", "matching.eligibility", "matching.manifest"],
     4: ["routing.engine", "routing.graph", "matching.insertion", "matching.slots", "matching.plan"],
-    5: ["matching.solver", "matching.offers", "matching.metrics"],
-    6: ["webapp.config", "webapp.resources", "webapp.texts", "webapp.service_day", "webapp.frontend.build_assets"],
+    5: ["matching.problem", "matching.offers", "matching.metrics"],
+    6: ["matching.solver"]
+    + ["webapp.config", "webapp.resources", "webapp.texts", "webapp.service_day", "webapp.frontend.build_assets"],
     7: ["webapp.db.tables", "webapp.db.errors"],
     8: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations"],
     9: ["webapp.db.records"],

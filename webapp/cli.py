@@ -1,10 +1,11 @@
 """`noriai`: the service from the command line."""
 
 import json
+import logging
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -24,10 +25,11 @@ from webapp.services.errors import ServiceError
 from webapp.town import Town, open_town
 
 console = Console()
+LOG = logging.getLogger(__name__)
 ISO_DATE = click.DateTime(formats=["%Y-%m-%d"])
 THREADS = 64
 """Threads of the web server: stack trials showed that fewer starve under many open pages."""
-MAIL_EVERY = 5.0
+MAIL_EVERY, DAYS_EVERY = 5.0, 3600.0
 
 
 class Commands(click.Group):
@@ -221,7 +223,8 @@ def schedule_import(file: Path, operator: str, operator_name: str, kind: str) ->
         known = {one.id for one in records.list_operators()}
     if operator not in known:
         accounts.add_operator(town, code=operator, name=operator_name or operator, kind=kind)
-    kept = schedules.keep(town, checked, operator=operator, actor=None)
+    row = schedules.upload(town, file.read_bytes(), file.name, operator=operator, actor=None)
+    kept = schedules.keep(town, checked, operator=operator, actor=None, upload=row)
     click.echo(f"{kept.new} runs new, {kept.changed} changed, {kept.unchanged} unchanged")
     for code in kept.held:
         click.echo(f"{code}: left as it is, because residents ride on it or it has begun", err=True)
@@ -288,7 +291,8 @@ def _serve(town: Town, port: int, *, host: str = "127.0.0.1", hints: bool = Fals
     if hints:
         _hint(site, town)
     stopped = threading.Event()
-    threading.Thread(target=_post, args=(town, stopped), daemon=True).start()
+    threading.Thread(target=_every, args=(stopped, MAIL_EVERY, messages.deliver, town), daemon=True).start()
+    threading.Thread(target=_every, args=(stopped, DAYS_EVERY, schedules.extend, town), daemon=True).start()
     console.print(f"Serving http://{host}:{port} (Ctrl+C ends it)")
     run_server(site, host=host, port=port, threads=THREADS, ident="noriai")
     stopped.set()
@@ -306,9 +310,15 @@ def _hint(site: Any, town: Town) -> None:
     console.print(table)
 
 
-def _post(town: Town, stopped: threading.Event) -> None:
-    while not stopped.wait(MAIL_EVERY):
-        messages.deliver(town)
+def _every(stopped: threading.Event, seconds: float, work: Callable[[Town], int], town: Town) -> None:
+    """Do some work at once and then every so many seconds; what fails is said in the log and tried again next time."""
+    while True:
+        try:
+            work(town)
+        except (StoreError, ServiceError, RoadError):
+            LOG.exception("%s will be tried again", work.__name__)
+        if stopped.wait(seconds):
+            return
 
 
 @main.group()

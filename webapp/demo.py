@@ -12,7 +12,7 @@ from statistics import quantiles
 from typing import Any
 
 from matching.metrics import day_figures
-from matching.solver import Progress
+from matching.plan import Progress
 from routing.times import Place
 from webapp import service_day
 from webapp.db import tables

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import event, given, settings
 
 from matching.insertion import Insertion, best, reinsert, search, without
-from matching.model import Detour, Load, MeetingPoint, Rule, Run, TripRequest, Window
+from matching.model import Detour, Load, MeetingPoint, Ride, Rule, Run, TripRequest, Window
 from matching.promises import broken
 from matching.schedule import baseline, free_seats, timetable
 from routing.times import NO_WAY, Place
@@ -78,6 +78,14 @@ def test_a_ride_taken_off_a_run_fits_on_it_again(day: Day) -> None:
         assert again is not None
         assert broken(again, GRID, before=run) == []
         assert replace(again.rides[-1], pickup=one.ride.pickup, dropoff=one.ride.dropoff) == one.ride
+
+
+@pytest.mark.parametrize(("held", "fits"), [(359, False), (360, True)])
+def test_a_ride_put_back_keeps_its_own_longest_ride_and_takes_the_dwell_of_today(held: int, fits: bool) -> None:
+    run = morning_bus(replace(OPEN, detour=Detour.NONE, dwell=0))
+    ride = Ride("q", "a", "school", Load(1), held, dwell=45, groups=frozenset({"registered"}))
+    again = reinsert(ride, (corner(0, 0), corner(4, 2)), run, GRID)
+    assert (again and again.rides[-1]) == (replace(ride, dwell=0) if fits else None)
 
 
 @given(days())

@@ -26,19 +26,19 @@ def rider(sign_in: SignIn) -> Visitor:
 
 def test_a_resident_books_from_the_first_question_to_the_confirmation(rider: Visitor) -> None:
     ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
-    assert "Choose a ride" in rider.text and "8:00" in rider.text and "€1.50" in rider.text
+    assert "Choose a ride" in rider.text and "08:00" in rider.text and "€1.50" in rider.text
     choose(rider)
     assert "Check your trip" in rider.text and "Nothing is booked yet." in rider.text
     rider.send("Book this trip")
     assert "Your seat is booked" in rider.text and "Yellow bus ABC-1" in rider.text and "Example School" in rider.text
     rider.get("/trips")
-    assert "Monday, November 23, 2026" in rider.text and "Liisankatu 29" in rider.text
+    assert "23 November 2026" in rider.text and "Liisankatu 29" in rider.text
 
 
 def test_an_offer_says_what_it_changes_for_others_and_what_it_promises(rider: Visitor) -> None:
     ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
     assert "Nothing changes for anybody else." in rider.text
-    assert "The vehicle comes between 8:00\u202fAM and 8:10\u202fAM." in rider.text
+    assert "The vehicle comes between 08:00 and 08:10." in rider.text
 
 
 def test_no_place_name_or_time_stands_in_an_address(rider: Visitor) -> None:
@@ -151,7 +151,7 @@ def test_a_seat_that_somebody_else_took_leads_to_what_is_left(rider: Visitor, si
 
 def test_nobody_travels_twice_at_once(rider: Visitor, town: Town) -> None:
     book(rider)
-    ask(rider, "Liisankatu 29", "Ressun lukio", time="7:50")
+    ask(rider, "Liisankatu 29", "Rautatientori", time="7:50")
     choose(rider)
     rider.send("Book this trip", status=409)
     assert "You already have a trip at that time." in rider.text and len(bookings(town)) == 1
@@ -200,12 +200,12 @@ def test_a_refusal_shows_the_rule_the_article_and_a_change_that_works(rider: Vis
     ("answers", "button"),
     [
         ({"people": "4"}, "Travel with 3 of 4 people"),
-        ({"people": "1", "max_walk": "50", "from": "Maneesikatu 2"}, "Walk about"),
+        ({"max_walk": "50", "from": "Liisankatu 21"}, "Walk about 140 m"),
     ],
 )
 def test_a_smaller_party_or_a_longer_walk_is_one_tap_away(rider: Visitor, answers: dict[str, str], button: str) -> None:
     origin = answers.pop("from", "Liisankatu 29")
-    ask(rider, origin, "Hotel Kämp", time="7:00", who=answers)
+    ask(rider, origin, "Hotel Kämp", time="6:10", who=answers)
     rider.send(button)
     assert "Choose a ride" in rider.text
 
@@ -232,7 +232,7 @@ def test_a_refused_trip_can_wait_for_a_seat_and_stop_waiting(rider: Visitor, tow
 
 def test_cancelling_frees_the_seat_for_somebody_else(rider: Visitor, sign_in: SignIn, town: Town) -> None:
     path, neighbour = book(rider, "Rautatientori"), sign_in("neighbour")
-    ask(neighbour, "Rautatientori", "Hotel Kämp", time="7:50", who={"max_walk": "50"})
+    ask(neighbour, "Rautatientori", "Hotel Kämp", time="6:10")
     assert "Not enough seats are free" in neighbour.text
     rider.get(f"{path}/cancel")
     assert "free of charge" in rider.text
@@ -299,7 +299,7 @@ def test_a_trip_does_not_end_where_it_starts(rider: Visitor) -> None:
         ({"how": "perhaps"}, "how"),
         ({"time": "25:00"}, "time"),
         ({"time": "9:61"}, "time"),
-        ({"time": "²:10"}, "time"),
+        ({"time": "half past"}, "time"),
         ({"time": ""}, "time"),
     ],
 )
@@ -307,8 +307,7 @@ def test_a_day_or_time_of_no_sense_is_said_beside_its_field(rider: Visitor, answ
     asked(rider)
     rider.send("Continue", {"day": "tomorrow", "how": "arrive", "time": "9:10", **answers}, status=422)
     assert rider.error(field)
-    kept = {"how": "arrive", "time": "9:10", **answers}
-    assert all(rider.field(name) == value for name, value in kept.items() if name == "time" or value.isalpha())
+    assert rider.field("time") == answers.get("time", "9:10") and rider.field("date") == answers.get("date", "")
 
 
 @pytest.mark.parametrize("written", ["9:10", "09.10", "0910", " 9 10 ", "９：１０"])  # noqa: RUF001

@@ -157,6 +157,11 @@ class Records:
         chosen = select(Upload).where(Upload.operator_id == operator_id).options(defer(content))
         return self._rows(chosen.order_by(col(Upload.created_at).desc(), Upload.id).limit(limit))
 
+    def latest_schedules(self) -> list[Upload]:
+        """List the newest kept upload of each operator."""
+        kept = self._rows(select(Upload).where(Upload.status == "kept").order_by(col(Upload.created_at)))
+        return list({row.operator_id: row for row in kept}.values())
+
     # Requests and bookings
 
     def get_request(self, request_id: str) -> Request:

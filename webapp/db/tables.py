@@ -73,6 +73,7 @@ class Upload(SQLModel, table=True):
     filename: str
     sha256: str
     content: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    schedule: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     status: str = "checked"
     runs: int = 0
     created_at: datetime = _instant()

@@ -102,12 +102,12 @@ class DaySheet:
 
 
 def shown_time(visit: Visit) -> int:
-    """Give the second of the service day that people are told of a stop.
+    """Give the second of the service day that people are told of a stop, as it is expected now.
 
-    A timetable prints when a vehicle leaves a stop where somebody boards, and when it comes where all get off; a
-    resident is told when it comes.
+    A timetable prints when a vehicle leaves a stop where somebody boards: that minute stands unless it comes later.
     """
-    return visit.departure if visit.stop.scheduled and visit.boarding else visit.begin
+    planned = visit.stop.planned
+    return visit.begin if planned is None or not visit.boarding else max(visit.begin, planned)
 
 
 def list_dates(town: Town, operator: str | None = None) -> list[date]:

@@ -7,6 +7,7 @@ from datetime import date
 from matching import offers, promises, schedule, solver
 from matching.insertion import reinsert, without
 from matching.model import Broken, Rule, Run
+from matching.plan import Progress
 from webapp.db import tables
 from webapp.db.store import Door, PromiseBroken
 from webapp.services import booking
@@ -25,7 +26,7 @@ class Replanned:
 
 
 def replan(
-    town: Town, day: date, *, seconds: int, progress: Callable[[solver.Progress], None] | None = None
+    town: Town, day: date, *, seconds: int, progress: Callable[[Progress], None] | None = None
 ) -> Replanned:
     """Re-plan a service date for at most `seconds`, book what the waiting list gains, and tell those riders.
 

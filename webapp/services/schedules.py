@@ -5,6 +5,9 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from matching.metrics import drive
 from matching.model import Rule, Run
@@ -24,6 +27,7 @@ from webapp.town import Town
 
 TOO_FAST, FAST = 120, 80
 """Kilometres an hour between two stops: impossible, and worth a look."""
+SCHEDULE = TypeAdapter(ScheduleFile)
 LATE = 180
 """Seconds by which the road makes a run late on its own minutes before a dispatcher is told: minutes are rounded."""
 
@@ -58,6 +62,10 @@ class Kept:
 def check(town: Town, content: bytes, filename: str, *, operator: str, language: str = "en") -> Checked:
     """Read a schedule file and put its runs on the road; nothing is kept."""
     file = read_schedule(content, filename, language=language, names=FieldNames.load(data_path("field_names.toml")))
+    return _expand(town, file, operator, language)
+
+
+def _expand(town: Town, file: ScheduleFile, operator: str, language: str) -> Checked:
     notes = Messages(language)
     located = [(run, _located(run, file, town, notes)) for run in file.runs]
     sound = [(replace(run, operator=operator), place) for run, place in located if place is not None]
@@ -69,7 +77,7 @@ def check(town: Town, content: bytes, filename: str, *, operator: str, language:
     return Checked(file, tuple(runs), messages)
 
 
-def upload(town: Town, content: bytes, filename: str, *, operator: str, actor: str) -> tables.Upload:
+def upload(town: Town, content: bytes, filename: str, *, operator: str, actor: str | None) -> tables.Upload:
     """Put a file aside for its dispatcher to look at and confirm."""
     row = tables.Upload(
         id=secrets.token_urlsafe(12),
@@ -104,8 +112,10 @@ def confirm(town: Town, upload_id: str, *, operator: str, actor: str) -> Kept:
 
 
 def drop(town: Town, upload_id: str, *, operator: str) -> None:
-    """Forget an upload that was not confirmed; its hash stays."""
+    """Forget an upload that was not confirmed; its hash stays. Raises Conflict when it was kept or dropped before."""
     row = get_upload(town, upload_id, operator=operator)
+    if row.content is None:
+        raise Conflict("upload done")
     row.content, row.status = None, "dropped"
     town.store.commit(lambda door: door.put(row))
 
@@ -116,14 +126,30 @@ def keep(
     """Keep checked runs: new ones, changed ones on which no resident rides, and none that is as it was."""
 
     def change(door: Door) -> Kept:
+        if upload is not None and door.get_upload(upload.id).content is None:
+            raise Conflict("upload done")
         _keep_vehicles(door, checked, operator)
         kept = _keep_runs(door, checked.runs, actor)
         if upload is not None:
             upload.content, upload.status, upload.runs = None, "kept", kept.new + kept.changed
+            upload.schedule = SCHEDULE.dump_python(replace(checked.file, messages=()), mode="json")
             door.put(upload)
         return kept
 
     return town.store.commit(change, runs=[one.run.id for one in checked.runs], times=town.roads)
+
+
+def extend(town: Town) -> int:
+    """Make the runs of the days that have come into view since each operator's last upload; count them."""
+    with town.store.read() as records:
+        schedules = records.latest_schedules()
+    new = 0
+    for row in schedules:
+        checked = _expand(town, SCHEDULE.validate_python(row.schedule), row.operator_id, town.settings.language)
+        with town.store.read() as records:
+            fresh = tuple(one for one in checked.runs if records.find_run(one.run.id) is None)
+        new += keep(town, replace(checked, runs=fresh), operator=row.operator_id, actor=None).new if fresh else 0
+    return new
 
 
 def _keep_runs(door: Door, runs: Sequence[Published], actor: str | None) -> Kept:
@@ -195,7 +221,7 @@ def _judge(town: Town, runs: Sequence[Published], notes: Messages) -> None:
             notes.add(code, run=one.code, value=one.labels.get(facts.pop("stop"), ("", True))[0], **facts)
 
 
-def _remarks(run: Run, town: Town) -> Iterator[tuple[str, dict[str, str]]]:
+def _remarks(run: Run, town: Town) -> Iterator[tuple[str, dict[str, Any]]]:
     if drive(run, town.roads) >= NO_WAY:
         yield "E-PLACE", {"stop": run.stops[0].id, "reason": ""}
         return

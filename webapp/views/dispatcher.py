@@ -35,9 +35,16 @@ def day() -> ResponseReturnValue:
     shown = days.chosen(dispatching.list_dates(town(), current_user.operator_id))
     sheet = dispatching.read_day(town(), shown.shown, operator=current_user.operator_id)
     figures = day_figures([one.run for one in sheet.sheets], town().roads)
+    bookings = [(one, booked) for one in sheet.sheets for booked in one.bookings]
     unserved = [(rule_text(reason), count) for reason, count in sheet.unserved.items()]
     return render_template(
-        "dispatcher/day.html", days=shown, sheets=sheet.sheets, figures=figures, unserved=unserved, legs=leg_texts
+        "dispatcher/day.html",
+        days=shown,
+        sheets=sheet.sheets,
+        figures=figures,
+        bookings=sorted(bookings, key=lambda one: one[1].booking.pickup),
+        unserved=unserved,
+        legs=leg_texts,
     )
 
 

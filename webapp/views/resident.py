@@ -72,7 +72,7 @@ def _offers(row: tables.Request, fault: ServiceError | None = None) -> ResponseR
 def _say(row: tables.Request, one: trips.Suggestion) -> str:
     """Put a change that would help on its button."""
     if one.answer == "max_walk":
-        return _("Walk about %(metres)s m", metres=one.at)
+        return _("Walk about %(metres)s m", metres=-(-one.at // 10) * 10)
     if one.answer == "people":
         return _("Travel with %(people)s of %(asked)s people", people=one.at, asked=row.people)
     asked = row.depart_earliest if row.arrive_latest is None else row.arrive_latest

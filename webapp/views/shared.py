@@ -155,7 +155,8 @@ def write_minutes(seconds: int) -> str:
 
 
 def _locale() -> Locale:
-    return Locale.parse(language())
+    """English is written as in Europe: a town's clock has 24 hours."""
+    return Locale.parse({"en": "en_GB"}.get(language(), language()))
 
 
 def rule_text(rule: str) -> str:

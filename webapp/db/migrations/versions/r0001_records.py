@@ -104,6 +104,7 @@ def _make_uploads() -> None:
         sa.Column("filename", sa.String(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("schedule", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("runs", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),

@@ -1,0 +1,188 @@
+"""A dispatcher sees the own operator's runs and nobody else's, and hands in schedules that are kept whole or not at all."""
+
+import io
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.webapp.asking import ask, book
+from tests.webapp.conftest import SignIn
+from tests.webapp.schedule_samples import SEASON, sheet
+from tests.webapp.small_town import MONDAY, RIDER, VUORIKATU
+from tests.webapp.visitor import Visitor
+from webapp.services import booking, schedules
+from webapp.town import Town
+
+BUS, VAN = "bus-23", "van-23"
+KASARMITORI, KAMP = {"lat": "60.165171", "lon": "24.947828"}, {"lat": "60.168207", "lon": "24.947299"}
+GOOD = sheet(
+    [
+        {"run_id": "N1", "vehicle": "B1", "seats": "8", "place": "Yard", "time": "11:00", "board": "2", **SEASON, **KAMP},
+        {"place": "Square", "time": "11:20", "alight": "2", **KASARMITORI},
+    ]
+)
+WRONG = GOOD.replace("11:20", "11:75")
+
+
+@pytest.fixture
+def dispatcher(sign_in: SignIn) -> Visitor:
+    return sign_in("dispatcher")
+
+
+def hand_in(dispatcher: Visitor, content: bytes | str, name: str = "runs.csv", status: int = 200) -> str:
+    dispatcher.get("/dispatch/upload")
+    data = content.encode() if isinstance(content, str) else content
+    return dispatcher.post("/dispatch/upload", {"file": (io.BytesIO(data), name)}, status)
+
+
+def codes(town: Town) -> set[str]:
+    with town.store.read() as records:
+        return {head.code for head in records.run_heads(MONDAY)}
+
+
+# The day and a run
+
+
+def test_a_dispatcher_sees_the_runs_of_the_own_operator_only(dispatcher: Visitor) -> None:
+    dispatcher.get("/dispatch")
+    assert "Morning bus" in dispatcher.text and "Morning van" not in dispatcher.text
+
+
+def test_free_seats_are_shown_leg_by_leg(dispatcher: Visitor) -> None:
+    dispatcher.get(f"/dispatch/runs/{BUS}")
+    assert "Liisankatu 29 3 of 5 free" in dispatcher.text and "Hotel Kämp 1 of 5 free" in dispatcher.text
+
+
+@pytest.mark.parametrize("path", ["/dispatch/runs/{}", "/dispatch/runs/{}.geojson"])
+@pytest.mark.parametrize("run", [VAN, "no-such-run"])
+def test_the_run_of_another_operator_is_not_there(dispatcher: Visitor, path: str, run: str) -> None:
+    dispatcher.get(path.format(run), status=404)
+
+
+def test_a_booking_shows_its_rider_and_its_seat_is_gone(sign_in: SignIn, dispatcher: Visitor) -> None:
+    book(sign_in(RIDER))
+    dispatcher.get(f"/dispatch/runs/{BUS}")
+    assert "Resident Testi" in dispatcher.text and "Liisankatu 29 2 of 5 free" in dispatcher.text
+    assert "Seat booked" in dispatcher.text
+    dispatcher.get("/dispatch")
+    assert "Liisankatu 29 → Hotel Kämp Resident Testi 1" in dispatcher.text
+
+
+def test_the_map_of_a_run_is_a_line_along_its_roads_and_numbered_stops(dispatcher: Visitor) -> None:
+    answer = dispatcher.browser.get(f"/dispatch/runs/{BUS}.geojson")
+    line, *points = answer.get_json()["features"]
+    assert answer.mimetype == "application/geo+json"
+    assert line["geometry"]["type"] == "LineString" and len(line["geometry"]["coordinates"]) > len(points)
+    assert [point["properties"]["label"] for point in points] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("day", ["2026-11-23", "2031-01-01", "", "yesterday", "2026-02-30", "\x00"])
+def test_any_date_in_the_address_gives_a_page(dispatcher: Visitor, day: str) -> None:
+    dispatcher.get(f"/dispatch?day={day}")
+    assert "The day" in dispatcher.text
+
+
+def test_requests_without_a_seat_are_counted_by_reason_and_name_nobody(sign_in: SignIn, dispatcher: Visitor) -> None:
+    ask(sign_in(RIDER), "Liisankatu 29", "Hotel Kämp", time="18:00")
+    dispatcher.get("/dispatch")
+    assert "1 – No vehicle that takes residents drives then." in dispatcher.text
+    assert "Resident Testi" not in dispatcher.text
+
+
+def test_planning_anew_books_who_waits_and_says_so(sign_in: SignIn, dispatcher: Visitor, town: Town) -> None:
+    path = ask(sign_in(RIDER), "Liisankatu 29", "Hotel Kämp", time="18:00")
+    booking.wait(town, path.split("/")[-1])
+    dispatcher.get("/dispatch")
+    dispatcher.send("Look for seats for those who wait")
+    assert "No seat was found for those who wait." in dispatcher.text
+
+
+def test_planning_anew_needs_a_day(dispatcher: Visitor) -> None:
+    dispatcher.get("/dispatch/upload")
+    dispatcher.post("/dispatch/replan", {"day": "someday"}, status=422)
+
+
+# Schedule files
+
+
+def test_a_right_file_is_shown_first_and_kept_when_it_is_taken_in(dispatcher: Visitor, town: Town) -> None:
+    hand_in(dispatcher, GOOD)
+    assert "Nothing has been changed yet." in dispatcher.text and "N1" in dispatcher.text
+    assert "N1" not in codes(town)
+    dispatcher.send("Take in 1 run")
+    assert "2 runs are new" in dispatcher.text and "N1" in codes(town)
+
+
+def test_a_file_is_taken_in_once(dispatcher: Visitor) -> None:
+    hand_in(dispatcher, GOOD)
+    shown = dispatcher.page
+    dispatcher.send("Take in 1 run")
+    dispatcher.page = shown
+    dispatcher.send("Take in 1 run", status=409)
+    assert "taken in or dropped before" in dispatcher.text
+
+
+def test_the_same_file_again_changes_nothing(dispatcher: Visitor) -> None:
+    for _ in range(2):
+        hand_in(dispatcher, GOOD)
+        dispatcher.send("Take in 1 run")
+    assert "0 runs are new, 0 changed, 2 were as they are" in dispatcher.text
+
+
+def test_a_wrong_file_names_row_column_and_value_and_keeps_nothing(dispatcher: Visitor, town: Town) -> None:
+    hand_in(dispatcher, WRONG)
+    assert "Nothing was taken in" in dispatcher.text and "Take in" not in dispatcher.text.replace("Taken", "")
+    assert "3 I time 11:75" in dispatcher.text
+    upload = dispatcher.path
+    dispatcher.post(f"{upload}/confirm", status=409)
+    assert "N1" not in codes(town)
+
+
+def test_a_dropped_file_cannot_be_taken_in_nor_a_kept_one_dropped(dispatcher: Visitor) -> None:
+    hand_in(dispatcher, GOOD)
+    upload = dispatcher.path
+    dispatcher.send("Drop this file")
+    dispatcher.post(f"{upload}/confirm", status=409)
+    dispatcher.get(upload)
+    assert "Nothing was changed." in dispatcher.text
+    dispatcher.post(f"{upload}/drop", status=409)
+
+
+def test_the_upload_of_another_operator_is_not_there(dispatcher: Visitor, sign_in: SignIn, town: Town) -> None:
+    with town.store.read() as records:
+        actor = records.list_users("dispatcher")[0].id
+    theirs = schedules.upload(town, GOOD.encode(), "runs.csv", operator="care", actor=actor)
+    dispatcher.get("/dispatch/upload")
+    for path in (f"/dispatch/uploads/{theirs.id}/confirm", f"/dispatch/uploads/{theirs.id}/drop"):
+        dispatcher.post(path, status=404)
+        dispatcher.get("/dispatch/upload")
+    dispatcher.get(f"/dispatch/uploads/{theirs.id}", status=404)
+
+
+def test_no_file_is_an_error_beside_the_field(dispatcher: Visitor) -> None:
+    dispatcher.get("/dispatch/upload")
+    dispatcher.post("/dispatch/upload", {}, status=422)
+    assert dispatcher.error("file") == "Error: Choose a file first."
+
+
+def test_a_file_that_is_too_large_is_refused(dispatcher: Visitor) -> None:
+    hand_in(dispatcher, b"x" * (22 * 2**20), status=413)
+
+
+def test_a_run_that_residents_booked_on_is_held_back(dispatcher: Visitor, sign_in: SignIn, town: Town) -> None:
+    hand_in(dispatcher, GOOD)
+    dispatcher.send("Take in 1 run")
+    book(sign_in(RIDER), "Hotel Kämp", "Kasarmitori", time="10:50")
+    hand_in(dispatcher, GOOD.replace("11:20", "11:25"))
+    dispatcher.send("Take in 1 run")
+    assert "Not changed, because residents ride on them or they are under way: N1 2026-11-23" in dispatcher.text
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.one_of(st.binary(max_size=400), st.text(max_size=200).map(str.encode), st.integers(0, len(GOOD)).map(
+    lambda cut: GOOD[:cut].encode() + b"\xff\x00,;\x1a" + GOOD[cut + 3 :].encode())), name=st.sampled_from(
+    ["a.csv", "a.xlsx", "a", "\u202e\u3042.CSV"]))  # fmt: skip
+def test_whatever_is_handed_in_gets_an_answer_for_people(dispatcher: Visitor, content: bytes, name: str) -> None:
+    hand_in(dispatcher, content, name)
+    assert "Errors" in dispatcher.text and VUORIKATU
