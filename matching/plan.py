@@ -43,10 +43,10 @@ def plan_of(before: Sequence[Run], after: Sequence[Run], requests: Sequence[Trip
         tuple(after),
         served=tuple(request.id for request in requests if request.id in riding),
         unserved=tuple(request.id for request in requests if request.id not in riding),
-        before=sum(len(run.residents) for run in before),
-        after=sum(len(run.residents) for run in after),
-        drive_before=sum(_drive_of(run, times) for run in before),
-        drive_after=sum(_drive_of(run, times) for run in after),
+        before=worth(before, times)[0],
+        after=worth(after, times)[0],
+        drive_before=-worth(before, times)[1],
+        drive_after=-worth(after, times)[1],
     )
 
 
@@ -71,6 +71,11 @@ def settled(old: Run, new: Run, times: TravelTimes) -> Run:
         late = _boarded_late(new, held, times)
         return new if broken(late, times, old) else late
     return new if _drive_of(new, times) < _drive_of(old, times) else old
+
+
+def worth(runs: Sequence[Run], times: TravelTimes) -> tuple[int, int]:
+    """Rank plans of the same runs: residents' parties carried first, then seconds of driving saved."""
+    return sum(len(run.residents) for run in runs), -sum(_drive_of(run, times) for run in runs)
 
 
 def _drive_of(run: Run, times: TravelTimes) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from matching import insertion, schedule
 from matching.eligibility import boarding_window
+from matching.insertion import Insertion
 from matching.model import Load, Policy, Ride, Run, Stop, TripRequest, Window
 from matching.plan import with_stops
 from matching.promises import broken
@@ -47,7 +48,7 @@ Wish = tuple[list[int], list[int]]
 class Problem:
     """Runs by number and nodes by number: first the stops that the runs have, in their order, then the wishes'.
 
-    at: node of a stop, by run number and stop id.
+    at: node of a stop, by run number and stop id. inserted: what insertion makes of the runs, by run id.
     """
 
     chains: list[Chain]
@@ -55,6 +56,7 @@ class Problem:
     nodes: list[Node]
     at: dict[tuple[int, str], int]
     wishes: list[Wish]
+    inserted: dict[str, Run]
 
     def longest(self, on: int, off: int) -> int:
         """Most seconds between the begins of a wish's pickup and drop-off."""
@@ -65,15 +67,9 @@ class Problem:
         """Give the runs as they are, as nodes."""
         return [[self.at[v, stop.id] for stop in chain.run.stops] for v, chain in enumerate(self.chains)]
 
-    def insert_all(self, times: TravelTimes) -> list[list[int]]:
-        """Give the runs, as nodes, after inserting the wishes one after another, each where that is cheapest."""
-        runs = {chain.run.id: chain.run for chain in self.chains}
-        for pickups, _ in self.wishes:
-            request = self.nodes[pickups[0]].request
-            found = request and insertion.best(request, [*runs.values()], times)
-            if found:
-                runs[found.run.id] = found.run
-        return [self._route(v, runs[chain.run.id]) for v, chain in enumerate(self.chains)]
+    def start(self) -> list[list[int]]:
+        """Give the runs, as nodes, after inserting the wishes one after another."""
+        return [self._route(v, self.inserted.get(c.run.id, c.run)) for v, c in enumerate(self.chains)]
 
     def _route(self, number: int, run: Run) -> list[int]:
         joining: dict[str, list[int]] = defaultdict(list)
@@ -113,10 +109,13 @@ def problem_of(runs: Sequence[Run], requests: Sequence[TripRequest], times: Trav
     """Number the requests that ride nowhere yet and the sound runs that could serve them; None when there are none."""
     riding = {ride.id for run in runs for ride in run.rides}
     wanted = [request for request in requests if request.id not in riding]
-    chains = [chain_of(run, times) for run in runs if wanted and len(run.stops) > 1 and not broken(run, times)]
-    stops = [stop.place for chain in chains for stop in chain.run.stops]
+    sound = [run for run in runs if wanted and len(run.stops) > 1 and not broken(run, times)]
+    seated = _insert_all(sound, wanted, times)
+    wanted = [_as_seated(request, seated) for request in wanted]
+    chains = [chain_of(run, times) for run in sound]
+    stops = [stop.place for run in sound for stop in run.stops]
     road = Road([*stops, *(place for request in wanted for place in places_of(request))], times)
-    ways = {request: _ways(request, chains, road) for request in wanted}
+    ways = {request: _ways(request, chains, road, seated.get(request.id)) for request in wanted}
     used = sorted({k for one in ways.values() for k, _ in one})
     if not used:
         return None
@@ -130,13 +129,37 @@ def problem_of(runs: Sequence[Run], requests: Sequence[TripRequest], times: Trav
             first = len(nodes), len(nodes) + len(ends[0])
             nodes += [*ends[0], *ends[1]]
             wishes.append(([*range(*first)], [*range(first[1], len(nodes))]))
-    return Problem(chains, road, nodes, at, wishes)
+    return Problem(chains, road, nodes, at, wishes, {one.run.id: one.run for one in seated.values()})
 
 
-def _ways(request: TripRequest, chains: list[Chain], road: Road) -> list[tuple[int, Ends]]:
-    """Choose the runs on which a request is tried, by number, and how it could ride there."""
+def _insert_all(runs: list[Run], requests: list[TripRequest], times: TravelTimes) -> dict[str, Insertion]:
+    """Insert requests one after another, each where that is cheapest; give what was found, in that order."""
+    now, seated = {run.id: run for run in runs}, {}
+    for request in requests:
+        found = insertion.best(request, [*now.values()], times)
+        if found is not None:
+            seated[request.id], now[found.run.id] = found, found.run
+    return seated
+
+
+def _as_seated(request: TripRequest, seated: dict[str, Insertion]) -> TripRequest:
+    """Name first the meeting points at which insertion seats a request, so that they are tried before all others."""
+    if request.id not in seated:
+        return request
+    on, off = seated[request.id].pickup, seated[request.id].dropoff
+    return replace(
+        request,
+        pickups=tuple(dict.fromkeys([on, *request.pickups])),
+        dropoffs=tuple(dict.fromkeys([off, *request.dropoffs])),
+    )
+
+
+def _ways(request: TripRequest, chains: list[Chain], road: Road, seated: Insertion | None) -> list[tuple[int, Ends]]:
+    """Choose the runs on which a request is tried, by number, and how it could ride there; its own seat's run first."""
     ways = [(k, ends) for k, chain in enumerate(chains) if (ends := ends_on(chain, request, road))]
-    return sorted(ways, key=lambda way: sum(min(end.detour for end in ends) for ends in way[1]))[:CANDIDATES]
+    detour = {k: sum(min(end.detour for end in ends) for ends in both) for k, both in ways}
+    own = {k for k, chain in enumerate(chains) if seated is not None and chain.run.id == seated.run.id}
+    return sorted(ways, key=lambda way: (way[0] not in own, detour[way[0]]))[:CANDIDATES]
 
 
 def _nodes_of_run(number: int, chain: Chain, road: Road) -> Iterator[Node]:

@@ -12,11 +12,13 @@ from typing import Any
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
 from matching.model import DAY, LATEST, Detour, Policy, Run, TripRequest
-from matching.plan import Plan, Progress, plan_of, settled
+from matching.plan import Plan, Progress, plan_of, settled, worth
 from matching.problem import Problem, problem_of
 from matching.promises import ON_ROUTE_SLACK
 from matching.slots import UNLIMITED
 from routing.times import TravelTimes
+
+__all__ = ["Plan", "Progress", "replan"]
 
 PENALTY = 7200
 """Seconds of driving that one end of an unserved request weighs: serving comes first, driving second."""
@@ -36,20 +38,24 @@ def replan(
     """Place as many requests as possible on runs, then drive as little as possible, in `seconds` of search.
 
     Booked rides stay on their run and within their promised windows; only their own stops may move. A run that breaks
-    a promise already is left alone. The answer is never worse than `runs`.
+    a promise already is left alone. The answer is never worse than `runs`, nor than inserting one after another.
     """
-    after, before = list(runs), sum(len(run.residents) for run in runs)
+    now = [*runs]
     wanted = sorted(requests, key=lambda request: max(request.depart.earliest, request.arrive.earliest))
     rounds = max(1, -(-len(wanted) // ROUND))
     for n in range(rounds):
-        problem = problem_of(after, wanted[n * ROUND : (n + 1) * ROUND], times)
+        problem = problem_of(now, wanted[n * ROUND : (n + 1) * ROUND], times)
         if problem is not None:
-            placed = sum(len(run.residents) for run in after) - before
-            tell = progress and _adding(progress, placed)
-            routes = _Model(problem).solve(problem.insert_all(times), max(1, seconds // rounds), tell)
-            found = {c.run.id: problem.run_of(v, routes[v], times) for v, c in enumerate(problem.chains)}
-            after = [settled(run, found.get(run.id, run), times) for run in after]
-    return plan_of(runs, after, requests, times)
+            tell = progress and _adding(progress, worth(now, times)[0] - worth(runs, times)[0])
+            now = _searched(now, problem, times, _Model(problem).solve(max(1, seconds // rounds), tell))
+    return plan_of(runs, now, requests, times)
+
+
+def _searched(now: Sequence[Run], problem: Problem, times: TravelTimes, routes: list[list[int]]) -> list[Run]:
+    """Give the runs that a search found, or those that insertion found if they are worth more."""
+    found = {chain.run.id: problem.run_of(v, routes[v], times) for v, chain in enumerate(problem.chains)}
+    plans = ([settled(run, plan.get(run.id, run), times) for run in now] for plan in (found, problem.inserted))
+    return max(plans, key=lambda runs: worth(runs, times))
 
 
 def _adding(progress: Callable[[Progress], None], placed: int) -> Callable[[Progress], None]:
@@ -72,21 +78,19 @@ class _Model:
         self._hold_rides()
         self._offer_wishes()
 
-    def solve(
-        self, start: list[list[int]], seconds: int, progress: Callable[[Progress], None] | None
-    ) -> list[list[int]]:
-        """Search from the routes of `start` where the model allows them, else from the runs' own; give the best."""
+    def solve(self, seconds: int, progress: Callable[[Progress], None] | None) -> list[list[int]]:
+        """Search from what insertion found, where the model allows that, else from the runs as they are."""
         parameters = pywrapcp.DefaultRoutingSearchParameters()
         parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
         parameters.time_limit.FromSeconds(seconds)
         self._routing.CloseModelWithParameters(parameters)
-        if progress is not None:
-            self._routing.AddAtSolutionCallback(self._reporter(progress))
         routes = self._problem.routes()
-        for number, route in enumerate(start):
+        for number, route in enumerate(self._problem.start()):
             tried = [*routes[:number], route, *routes[number + 1 :]]
             routes = tried if self._assignment(tried) else routes
         given = self._assignment(routes)
+        if progress is not None:
+            self._routing.AddAtSolutionCallback(self._reporter(progress))
         found = given and self._routing.SolveFromAssignmentWithParameters(given, parameters)
         return [self._route(v, found) for v in range(len(self._chains))] if found else routes
 

@@ -86,10 +86,7 @@ def play(town: Town, clock: DemoClock, *, solve: int, tell: Callable[[str, int, 
     """Fill an empty town with the demo day and run it; `tell` hears of each step how far it is (name, done, of)."""
     demo = Demo(next_weekday(town.today()))
     with demo.step("schedules"):
-        _people(town)
-        for n, (name, (operator, _)) in enumerate(OPERATORS.items()):
-            tell("schedules", n, len(OPERATORS))
-            _upload(town, data_path("demo", name), operator)
+        settle(town, tell)
     with town.store.read() as records:
         before = records.list_runs(demo.day)
     demo.runs = len(before)
@@ -113,6 +110,14 @@ def play(town: Town, clock: DemoClock, *, solve: int, tell: Callable[[str, int, 
         "committed_delay_seconds": {"worst": new.worst_delay, "mean": new.mean_delay},
     }
     return demo
+
+
+def settle(town: Town, tell: Callable[[str, int, int], None] = lambda *_: None) -> None:
+    """Write the demo's people, and hand in its schedules as their dispatchers would."""
+    _people(town)
+    for n, (name, (operator, _)) in enumerate(OPERATORS.items()):
+        tell("schedules", n, len(OPERATORS))
+        _upload(town, data_path("demo", name), operator)
 
 
 def next_weekday(day: date) -> date:

@@ -44,9 +44,9 @@ def choose(visitor: Visitor) -> None:
     visitor.send("Choose this ride")
 
 
-def book(visitor: Visitor, origin: str = "Liisankatu 29", destination: str = "Hotel Kämp", *, time: str = "7:50") -> str:
-    """Book the first offer; give the address of the booking."""
-    ask(visitor, origin, destination, time=time)
+def book(visitor: Visitor, origin: str = "Liisankatu 29", destination: str = "Hotel Kämp") -> str:
+    """Book the first offer of the morning; give the address of the booking."""
+    ask(visitor, origin, destination, time="7:50")
     choose(visitor)
     visitor.send("Book this trip")
     return visitor.path

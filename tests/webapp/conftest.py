@@ -1,20 +1,25 @@
 """Records to test with: every test that asks for `store` runs on SQLite, and on PostgreSQL where there is one."""
 
 import os
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Connection, create_engine, make_url, text
+from waitress.server import create_server
 
 from routing.engine import Engine
 from routing.places import PlaceIndex
 from tests.webapp import small_town
 from tests.webapp.visitor import Visitor
+from webapp import demo
 from webapp.app import create_app
 from webapp.config import Settings
 from webapp.db.store import Store
@@ -22,6 +27,7 @@ from webapp.resources import data_path
 from webapp.town import Town, read_policy
 
 POSTGRESQL = "NORIAI_TEST_DATABASE_URL"
+CHROMIUM = Path("/usr/bin/chromium")
 UNHURRIED = 60.0
 """Seconds that tests wait for a lock: a busy machine is no reason to fail."""
 
@@ -133,3 +139,58 @@ def visitor(site: Flask) -> Visitor:
 def sign_in(site: Flask) -> SignIn:
     """Give a function that signs somebody of a role in, at a browser of their own."""
     return lambda role: Visitor(site).sign_in(role)
+
+
+# A real browser
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start Debian's Chromium once; without it, what needs a browser is skipped."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def live_site(site: Flask) -> Iterator[str]:
+    """Serve the site on a free port of this machine; give its address."""
+    server = create_server(site, host="127.0.0.1", port=0, threads=16)
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.effective_port}"
+    server.close()
+    thread.join(timeout=5)
+
+
+# The demo's day
+
+
+@pytest.fixture(scope="session")
+def demo_records(tmp_path_factory: pytest.TempPathFactory, roads: Engine, names: PlaceIndex) -> Path:
+    """Write the demo's people and its three workbooks once, on the Sunday before; tests copy this file."""
+    clock, folder = Clock(), tmp_path_factory.mktemp("demo")
+    made = _sqlite_town(folder, clock, (roads, names))
+    demo.settle(made)
+    made.store.close()
+    return folder / "noriai.db"
+
+
+@pytest.fixture
+def demo_town(demo_records: Path, clock: Clock, tmp_path: Path, roads: Engine, names: PlaceIndex) -> Iterator[Town]:
+    """Give a town with the demo's schedules on the Sunday before its Monday, in SQLite."""
+    shutil.copy(demo_records, tmp_path / "noriai.db")
+    made = _sqlite_town(tmp_path, clock, (roads, names))
+    yield made
+    made.store.close()
+
+
+def _sqlite_town(folder: Path, clock: Clock, area: tuple[Engine, PlaceIndex]) -> Town:
+    url = f"sqlite:///{folder / 'noriai.db'}"
+    opened = Store(url, clock=clock, patience=UNHURRIED)
+    opened.migrate()
+    rules = tomllib.loads(data_path("policies", "demo-town.toml").read_text(encoding="utf-8"))
+    return Town(Settings(folder, url, "not a secret"), opened, *area, read_policy(rules), rules, clock)

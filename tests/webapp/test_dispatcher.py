@@ -1,4 +1,4 @@
-"""A dispatcher sees the own operator's runs and nobody else's, and hands in schedules that are kept whole or not at all."""
+"""A dispatcher sees the runs of one operator, and hands in schedules that are kept whole or not at all."""
 
 import io
 
@@ -6,20 +6,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.webapp.asking import ask, book
+from tests.webapp.asking import ask, book, choose
 from tests.webapp.conftest import SignIn
 from tests.webapp.schedule_samples import SEASON, sheet
-from tests.webapp.small_town import MONDAY, RIDER, VUORIKATU
+from tests.webapp.small_town import MONDAY, RIDER
 from tests.webapp.visitor import Visitor
 from webapp.services import booking, schedules
 from webapp.town import Town
 
 BUS, VAN = "bus-23", "van-23"
 KASARMITORI, KAMP = {"lat": "60.165171", "lon": "24.947828"}, {"lat": "60.168207", "lon": "24.947299"}
+OPEN = {"vehicle": "B1", "seats": "8", "residents": "yes", "max_extra_min": "5"}
 GOOD = sheet(
     [
-        {"run_id": "N1", "vehicle": "B1", "seats": "8", "place": "Yard", "time": "11:00", "board": "2", **SEASON, **KAMP},
-        {"place": "Square", "time": "11:20", "alight": "2", **KASARMITORI},
+        {**SEASON, **OPEN, **KAMP, "run_id": "N1", "place": "Yard", "time": "11:00", "board": "2"},
+        {**OPEN, **KASARMITORI, "place": "Square", "time": "11:20", "alight": "2"},
     ]
 )
 WRONG = GOOD.replace("11:20", "11:75")
@@ -77,7 +78,7 @@ def test_the_map_of_a_run_is_a_line_along_its_roads_and_numbered_stops(dispatche
     assert [point["properties"]["label"] for point in points] == ["1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize("day", ["2026-11-23", "2031-01-01", "", "yesterday", "2026-02-30", "\x00"])
+@pytest.mark.parametrize("day", ["2026-11-23", "2031-01-01", "", "yesterday", "2026-02-30"])
 def test_any_date_in_the_address_gives_a_page(dispatcher: Visitor, day: str) -> None:
     dispatcher.get(f"/dispatch?day={day}")
     assert "The day" in dispatcher.text
@@ -133,7 +134,7 @@ def test_the_same_file_again_changes_nothing(dispatcher: Visitor) -> None:
 def test_a_wrong_file_names_row_column_and_value_and_keeps_nothing(dispatcher: Visitor, town: Town) -> None:
     hand_in(dispatcher, WRONG)
     assert "Nothing was taken in" in dispatcher.text and "Take in" not in dispatcher.text.replace("Taken", "")
-    assert "3 I time 11:75" in dispatcher.text
+    assert "3 J time 11:75" in dispatcher.text
     upload = dispatcher.path
     dispatcher.post(f"{upload}/confirm", status=409)
     assert "N1" not in codes(town)
@@ -173,7 +174,10 @@ def test_a_file_that_is_too_large_is_refused(dispatcher: Visitor) -> None:
 def test_a_run_that_residents_booked_on_is_held_back(dispatcher: Visitor, sign_in: SignIn, town: Town) -> None:
     hand_in(dispatcher, GOOD)
     dispatcher.send("Take in 1 run")
-    book(sign_in(RIDER), "Hotel Kämp", "Kasarmitori", time="10:50")
+    rider = sign_in(RIDER)
+    ask(rider, "Hotel Kämp", "Kasarmitori", time="10:50")
+    choose(rider)
+    rider.send("Book this trip")
     hand_in(dispatcher, GOOD.replace("11:20", "11:25"))
     dispatcher.send("Take in 1 run")
     assert "Not changed, because residents ride on them or they are under way: N1 2026-11-23" in dispatcher.text
@@ -185,4 +189,4 @@ def test_a_run_that_residents_booked_on_is_held_back(dispatcher: Visitor, sign_i
     ["a.csv", "a.xlsx", "a", "\u202e\u3042.CSV"]))  # fmt: skip
 def test_whatever_is_handed_in_gets_an_answer_for_people(dispatcher: Visitor, content: bytes, name: str) -> None:
     hand_in(dispatcher, content, name)
-    assert "Errors" in dispatcher.text and VUORIKATU
+    assert "Errors" in dispatcher.text

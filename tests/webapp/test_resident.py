@@ -1,18 +1,15 @@
 """A resident asks for a trip, chooses a free seat, books it and gives it back, one question a page."""
 
-from datetime import timedelta
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
-from routing.times import Place
 from tests.webapp.asking import answer_place, ask, asked, begin, book, bookings, choose
 from tests.webapp.conftest import Clock, SignIn
 from tests.webapp.small_town import RIDER
 from tests.webapp.visitor import Visitor
 from webapp.db import tables
-from webapp.db.store import Door
-from webapp.services import booking
 from webapp.town import Town
 
 
@@ -26,13 +23,19 @@ def rider(sign_in: SignIn) -> Visitor:
 
 def test_a_resident_books_from_the_first_question_to_the_confirmation(rider: Visitor) -> None:
     ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
-    assert "Choose a ride" in rider.text and "08:00" in rider.text and "€1.50" in rider.text
+    assert "Choose a ride" in rider.text
+    assert "08:00" in rider.text
+    assert "€1.50" in rider.text
     choose(rider)
-    assert "Check your trip" in rider.text and "Nothing is booked yet." in rider.text
+    assert "Check your trip" in rider.text
+    assert "Nothing is booked yet." in rider.text
     rider.send("Book this trip")
-    assert "Your seat is booked" in rider.text and "Yellow bus ABC-1" in rider.text and "Example School" in rider.text
+    assert "Your seat is booked" in rider.text
+    assert "Yellow bus ABC-1" in rider.text
+    assert "Example School" in rider.text
     rider.get("/trips")
-    assert "23 November 2026" in rider.text and "Liisankatu 29" in rider.text
+    assert "23 November 2026" in rider.text
+    assert "Liisankatu 29" in rider.text
 
 
 def test_an_offer_says_what_it_changes_for_others_and_what_it_promises(rider: Visitor) -> None:
@@ -57,7 +60,8 @@ def test_the_same_form_sent_twice_books_once(rider: Visitor, town: Town) -> None
     rider.send("Book this trip")
     first, rider.page = rider.path, checked
     rider.send("Book this trip")
-    assert rider.path == first and len(bookings(town)) == 1
+    assert rider.path == first
+    assert len(bookings(town)) == 1
 
 
 def test_one_can_go_back_to_every_page_of_a_trip(rider: Visitor) -> None:
@@ -88,7 +92,8 @@ def test_changing_one_answer_leads_back_to_the_offers(rider: Visitor) -> None:
     path = ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50")
     rider.get(f"{path}/to")
     answer_place(rider, "Ressun lukio")
-    assert rider.path == f"{path}/offers" and "Ressun lukio" in rider.text
+    assert rider.path == f"{path}/offers"
+    assert "Ressun lukio" in rider.text
 
 
 def test_the_way_back_asks_only_for_its_time(rider: Visitor) -> None:
@@ -97,7 +102,8 @@ def test_the_way_back_asks_only_for_its_time(rider: Visitor) -> None:
     assert "When do you want to travel?" in rider.text
     rider.send("Continue", {"day": "today", "how": "depart", "time": "9:00"})
     rider.send("Show free seats")
-    assert "Hotel Kämp" in rider.text and rider.path.endswith("/offers")
+    assert "Hotel Kämp" in rider.text
+    assert rider.path.endswith("/offers")
 
 
 # Tokens
@@ -123,7 +129,8 @@ def test_an_offer_that_ran_out_is_replaced_by_those_free_now(rider: Visitor, tow
     choose(rider)
     clock.forward(16 * 60)
     rider.send("Book this trip", status=409)
-    assert "have run out" in rider.text and bookings(town) == []
+    assert "have run out" in rider.text
+    assert bookings(town) == []
     choose(rider)
     rider.send("Book this trip")
     assert len(bookings(town)) == 1
@@ -137,7 +144,8 @@ def test_an_offer_for_answers_that_were_changed_is_not_booked(rider: Visitor, to
     rider.send("Show free seats", {"people": "2"})
     rider.page = checked
     rider.send("Book this trip", status=409)
-    assert "You have changed your answers since." in rider.text and bookings(town) == []
+    assert "You have changed your answers since." in rider.text
+    assert bookings(town) == []
 
 
 def test_a_seat_that_somebody_else_took_leads_to_what_is_left(rider: Visitor, sign_in: SignIn, town: Town) -> None:
@@ -146,7 +154,8 @@ def test_a_seat_that_somebody_else_took_leads_to_what_is_left(rider: Visitor, si
     neighbour = sign_in("neighbour")
     book(neighbour, "Rautatientori")
     rider.send("Book this trip", status=409)
-    assert "That seat has just been taken." in rider.text and len(bookings(town)) == 1
+    assert "That seat has just been taken." in rider.text
+    assert len(bookings(town)) == 1
 
 
 def test_nobody_travels_twice_at_once(rider: Visitor, town: Town) -> None:
@@ -154,7 +163,8 @@ def test_nobody_travels_twice_at_once(rider: Visitor, town: Town) -> None:
     ask(rider, "Liisankatu 29", "Rautatientori", time="7:50")
     choose(rider)
     rider.send("Book this trip", status=409)
-    assert "You already have a trip at that time." in rider.text and len(bookings(town)) == 1
+    assert "You already have a trip at that time." in rider.text
+    assert len(bookings(town)) == 1
 
 
 # Whose
@@ -175,6 +185,11 @@ def test_the_booking_of_another_resident_is_not_there(rider: Visitor, sign_in: S
     assert len(bookings(town)) == 1
 
 
+@pytest.mark.parametrize("path", ["/trips/nothing/from", "/trips/%00/when", "/bookings/%00", "/bookings/none/cancel"])
+def test_an_address_of_no_sense_is_not_there(rider: Visitor, path: str) -> None:
+    rider.get(path, status=404)
+
+
 def test_who_is_not_signed_in_is_asked_to(visitor: Visitor) -> None:
     visitor.get("/trips")
     assert visitor.path == "/login"
@@ -191,7 +206,8 @@ def test_others_than_residents_and_the_desk_see_no_trips(sign_in: SignIn, role: 
 def test_a_refusal_shows_the_rule_the_article_and_a_change_that_works(rider: Visitor) -> None:
     ask(rider, "Liisankatu 29", "Hotel Kämp", time="14:00")
     assert "No seat is free for that trip" in rider.text
-    assert "No vehicle that takes residents drives then." in rider.text and "Art. 1" in rider.text
+    assert "No vehicle that takes residents drives then." in rider.text
+    assert "Art. 1" in rider.text
     rider.send("earlier than you asked")
     assert "Choose a ride" in rider.text
 
@@ -199,7 +215,7 @@ def test_a_refusal_shows_the_rule_the_article_and_a_change_that_works(rider: Vis
 @pytest.mark.parametrize(
     ("answers", "button"),
     [
-        ({"people": "4"}, "Travel with 3 of 4 people"),
+        ({"people": "4"}, "Travel with 1 of 4 people"),
         ({"max_walk": "50", "from": "Liisankatu 21"}, "Walk about 140 m"),
     ],
 )
@@ -219,7 +235,8 @@ def test_a_senseless_change_is_refused(rider: Visitor, change: dict[str, str]) -
 def test_a_refused_trip_can_wait_for_a_seat_and_stop_waiting(rider: Visitor, town: Town) -> None:
     path = ask(rider, "Liisankatu 29", "Hotel Kämp", time="14:00")
     rider.send("Put me on the waiting list")
-    assert "Waiting for a seat" in rider.text and "Liisankatu 29 to Hotel Kämp" in rider.text
+    assert "Waiting for a seat" in rider.text
+    assert "Liisankatu 29 to Hotel Kämp" in rider.text
     rider.get(f"{path}/offers")
     assert "This trip is on the waiting list." in rider.text
     rider.get("/trips")
@@ -237,7 +254,8 @@ def test_cancelling_frees_the_seat_for_somebody_else(rider: Visitor, sign_in: Si
     rider.get(f"{path}/cancel")
     assert "free of charge" in rider.text
     rider.send("Cancel this trip")
-    assert "This trip is cancelled" in rider.text and bookings(town) == []
+    assert "This trip is cancelled" in rider.text
+    assert bookings(town) == []
     book(neighbour, "Rautatientori")
     assert len(bookings(town)) == 1
 
@@ -246,7 +264,8 @@ def test_a_trip_that_is_over_can_be_asked_for_again_but_not_cancelled(rider: Vis
     path = book(rider)
     clock.forward(3 * 3600)
     rider.get(f"{path}/cancel")
-    assert rider.path == path and "This trip is over" in rider.text
+    assert rider.path == path
+    assert "This trip is over" in rider.text
     rider.send("Ask for this trip again")
     assert "When do you want to travel?" in rider.text
 
@@ -257,19 +276,21 @@ def test_a_trip_that_is_over_can_be_asked_for_again_but_not_cancelled(rider: Vis
 def test_an_unknown_place_is_said_to_be_unknown(rider: Visitor) -> None:
     begin(rider)
     rider.send("Search", {"text": "Xyzzy 1"}, status=422)
-    assert "We do not know a place of that name" in rider.error("text") and rider.field("text") == "Xyzzy 1"
+    assert "We do not know a place of that name" in rider.error("text")
+    assert rider.field("text") == "Xyzzy 1"
 
 
 def test_a_place_without_a_road_is_refused_with_the_reason(rider: Visitor, town: Town) -> None:
     with town.store.read() as records:
         me = records.find_user(email=f"{RIDER}@example.org")
     assert me is not None
-    far = {"origin_label": "Porvoo", "origin_lat": 60.3932, "origin_lon": 25.6644}
+    far: dict[str, Any] = {"origin_label": "Porvoo", "origin_lat": 60.3932, "origin_lon": 25.6644}
     earlier = tables.Request(id="old", rider_id=me.id, asked_by=me.id, needs=[], created_at=town.clock(), **far)
     town.store.commit(lambda door: door.put(earlier))
     begin(rider)
     rider.send("Continue", {"place": rider.options("place")["Porvoo"]}, status=422)
-    assert rider.error("place") and "unknown" not in rider.error("place")
+    assert rider.error("place")
+    assert "unknown" not in rider.error("place")
 
 
 @pytest.mark.parametrize("place", ["", "0", "WyJIZXJlIiw2MC4xNyAyNC45NF0.forged"])
@@ -288,50 +309,54 @@ def test_a_trip_does_not_end_where_it_starts(rider: Visitor) -> None:
     assert "You start and end at the same place" in rider.error("place")
 
 
-@pytest.mark.parametrize(
-    ("answers", "field"),
-    [
-        ({"day": "other", "date": "2026-11-22"}, "date"),
-        ({"day": "other", "date": "2029-11-23"}, "date"),
-        ({"day": "other", "date": "soon"}, "date"),
-        ({"day": "other", "date": ""}, "date"),
-        ({"day": "never"}, "day"),
-        ({"how": "perhaps"}, "how"),
-        ({"time": "25:00"}, "time"),
-        ({"time": "9:61"}, "time"),
-        ({"time": "half past"}, "time"),
-        ({"time": ""}, "time"),
-    ],
-)
-def test_a_day_or_time_of_no_sense_is_said_beside_its_field(rider: Visitor, answers: dict[str, str], field: str) -> None:
-    asked(rider)
-    rider.send("Continue", {"day": "tomorrow", "how": "arrive", "time": "9:10", **answers}, status=422)
-    assert rider.error(field)
-    assert rider.field("time") == answers.get("time", "9:10") and rider.field("date") == answers.get("date", "")
-
-
-@pytest.mark.parametrize("written", ["9:10", "09.10", "0910", " 9 10 ", "９：１０"])  # noqa: RUF001
-def test_a_time_may_be_written_as_people_write_it(rider: Visitor, written: str) -> None:
-    path = asked(rider)
-    rider.send("Continue", {"day": "tomorrow", "how": "depart", "time": written})
-    rider.get(f"{path}/when")
-    assert rider.field("time") == "09:10"
+OTHER = {"day": "other"}
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "faulty"),
     [
-        *(("people", value) for value in ("0", "9", "²", "-1", "", "1.5", "1_0", "9" * 5000)),
-        *(("wheelchairs", value) for value in ("2", "-1", "no")),
-        *(("max_walk", value) for value in ("801", "-1", "far")),
+        ("date", [{**OTHER, "date": day} for day in ("2026-11-22", "2029-11-23", "soon", "")]),
+        ("day", [{"day": "never"}]),
+        ("how", [{"how": "perhaps"}]),
+        ("time", [{"time": time} for time in ("25:00", "9:61", "half past", "")]),
     ],
 )
-def test_a_party_of_no_sense_is_said_beside_its_field(rider: Visitor, field: str, value: str) -> None:
+def test_a_day_or_time_of_no_sense_is_said_beside_its_field(
+    rider: Visitor, field: str, faulty: list[dict[str, str]]
+) -> None:
     path = asked(rider)
-    rider.get(f"{path}/who")
-    rider.send("Show free seats", {"people": "1", "wheelchairs": "0", "max_walk": "300", field: value}, status=422)
-    assert rider.error(field)
-    assert field == "max_walk" or rider.field(field) == value
+    for answers in faulty:
+        rider.get(f"{path}/when")
+        rider.send("Continue", {"day": "tomorrow", "how": "arrive", "time": "9:10", **answers}, status=422)
+        assert rider.error(field)
+        assert rider.field("time") == answers.get("time", "9:10")
+        assert rider.field("date") == answers.get("date", "")
+
+
+def test_a_time_may_be_written_as_people_write_it(rider: Visitor) -> None:
+    path = asked(rider)
+    for written in ("9:10", "09.10", "0910", " 9 10 ", "９：１０"):
+        rider.get(f"{path}/when")
+        rider.send("Continue", {"day": "tomorrow", "how": "depart", "time": written})
+        rider.get(f"{path}/when")
+        assert rider.field("time") == "09:10"
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("people", ("0", "9", "²", "-1", "", "1.5", "1_0", "9" * 5000, "\x00")),
+        ("wheelchairs", ("2", "-1", "no")),
+        ("max_walk", ("801", "-1", "far")),
+    ],
+)
+def test_a_party_of_no_sense_is_said_beside_its_field(rider: Visitor, field: str, values: tuple[str, ...]) -> None:
+    path = asked(rider)
+    for value in values:
+        rider.get(f"{path}/who")
+        rider.send("Show free seats", {"people": "1", "wheelchairs": "0", "max_walk": "300", field: value}, status=422)
+        assert rider.error(field)
+        assert field == "max_walk" or value.startswith(rider.field(field))
 
 
 def test_offers_are_not_shown_before_all_is_answered(rider: Visitor) -> None:

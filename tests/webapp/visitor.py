@@ -61,8 +61,7 @@ class Visitor:
 
     def field(self, name: str) -> str:
         """Give what a field of the open page holds; of radios the chosen one."""
-        fields = [one for one in self.tree.iter("input") if one.get("name") == name]
-        chosen = [one for one in fields if one.get("type") not in ("radio", "checkbox") or "checked" in one.attrib]
+        chosen = [one for one in self.tree.iter("input") if one.get("name") == name and _counts(one)]
         return (chosen[0].get("value") or "") if chosen else ""
 
     def options(self, name: str) -> dict[str, str]:
@@ -92,5 +91,11 @@ def _words_of_button(form: Element) -> str:
 
 
 def _held(form: Element) -> dict[str, str]:
-    kept = [one for one in form.iter("input") if one.get("type") not in ("radio", "checkbox") or "checked" in one.attrib]
-    return {one.get("name", ""): one.get("value") or "" for one in kept if one.get("name") != "csrf_token"}
+    """Give what a form would send as it is; what is written into it comes on top."""
+    fields = [one for one in form.iter("input") if one.get("name") != "csrf_token"]
+    return {one.get("name", ""): one.get("value") or "" for one in fields if _counts(one)}
+
+
+def _counts(field: Element) -> bool:
+    """Is this a field that a browser sends: no choice that was not made?"""
+    return field.get("type") not in ("radio", "checkbox") or "checked" in field.attrib

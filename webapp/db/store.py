@@ -81,9 +81,10 @@ class Store:
         *,
         runs: Iterable[str] = (),
         rider: str | None = None,
+        riders: Iterable[str] = (),
         times: TravelTimes | None = None,
     ) -> T:
-        """Lock the runs in ascending id, then the rider; let `change` read and write; commit; return its answer.
+        """Lock the runs in ascending id, then the riders alike; let `change` read and write; commit; return its answer.
 
         An exception in `change` undoes all of it. After a lost race `change` is called again, so it must act on nothing
         but the door; it must not call `commit` or `read` of this store. times: what `Door.keep` judges by.
@@ -91,10 +92,11 @@ class Store:
         Raises Busy when the locks were not had in time, StoreError when a rule of the tables refused a row.
         """
         grip = Grip(frozenset(runs), times, self._clock)
+        people = sorted({*riders, *([rider] if rider else ())})
         deadline = monotonic() + self._patience
         for left in reversed(range(TRIES)):
             try:
-                return self._attempt(change, grip, rider, deadline - monotonic())
+                return self._attempt(change, grip, people, deadline - monotonic())
             except PoolTimeout as late:
                 raise Busy("every connection is in use") from late
             except IntegrityError as error:
@@ -107,24 +109,25 @@ class Store:
             sleep(uniform(0, LONGEST_PAUSE))
         raise AssertionError("the last try answers or raises")
 
-    def _attempt(self, change: Callable[[Door], T], grip: Grip, rider: str | None, seconds: float) -> T:
+    def _attempt(self, change: Callable[[Door], T], grip: Grip, riders: list[str], seconds: float) -> T:
         with (
             self._database.alone(seconds, locks=self._locks) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
             if self._locks:
-                _lock(session, grip.locked, rider)
+                _lock(session, grip.locked, riders)
             return change(Door(session, grip))
 
 
-def _lock(session: Session, runs: Iterable[str], rider: str | None) -> None:
+def _lock(session: Session, runs: Iterable[str], riders: list[str]) -> None:
     """Lock rows; SQLite drops FOR UPDATE, and its writers are alone already."""
     wanted = sorted(runs)
     if wanted:
         held = select(tables.Run.id).where(col(tables.Run.id).in_(wanted)).order_by(tables.Run.id).with_for_update()
         session.exec(held).all()
-    if rider is not None:
-        session.exec(select(tables.User.id).where(tables.User.id == rider).with_for_update()).all()
+    if riders:
+        people = select(tables.User.id).where(col(tables.User.id).in_(riders)).order_by(tables.User.id)
+        session.exec(people.with_for_update()).all()
 
 
 def _rule_of(error: IntegrityError) -> str:

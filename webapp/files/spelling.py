@@ -29,7 +29,7 @@ def shown(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return " ".join(cell.split())
+        return " ".join("".join(sign if sign.isprintable() else " " for sign in cell).split())
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d}" if cell.time() == time() else f"{cell:%Y-%m-%d %H:%M}"
     if isinstance(cell, time):

@@ -127,6 +127,7 @@ def read_offer(town: Town, token: str) -> tuple[Offer, str]:
     Raises Gone when it expired, NotAllowed when it was altered.
     """
     said = _read(town, token)
+    _still_stands(town, said)
     return _offer_from(said), said["request"]
 
 
@@ -135,17 +136,20 @@ def _read(town: Town, token: str) -> dict[str, Any]:
         said: dict[str, Any] = _serializer(town).loads(token)
     except BadSignature as error:
         raise NotAllowed("offer") from error
+    return said
+
+
+def _still_stands(town: Town, said: dict[str, Any]) -> None:
     if town.seconds_now(date.fromisoformat(said["answers"][0])) > said["times"][4]:
         raise Gone("offer expired")
-    return said
 
 
 def book(town: Town, token: str, *, key: str, actor: str) -> tables.Booking:
     """Turn an offer into a booking; the same `key` gives the same booking again, however often it is sent.
 
-    Raises Conflict when the key was used for another offer or the rider travels at that time already, Gone when the
-    seat went to somebody else or the answers changed since (ask again for new offers), Busy when the run is locked for
-    too long.
+    Raises NotAllowed when the offer was altered, Conflict when the key was used for another offer or the rider travels
+    at that time already, Gone when the offer expired, the seat went to somebody else or the answers changed since (ask
+    again for new offers), Busy when the run is locked for too long.
     """
     said = _read(town, token)
     offer, request_id = _offer_from(said), said["request"]
@@ -159,12 +163,14 @@ def book(town: Town, token: str, *, key: str, actor: str) -> tables.Booking:
             if known.request_hash != digest:
                 raise Conflict("key")
             return known
+        _still_stands(town, said)
         request = door.get_request(request_id)
         if request.status == "booked":
             raise Conflict("booked")
         if _answers(request) != said["answers"]:
             raise Gone("answers")
-        _free_then(door, request, offer)
+        if is_travelling(door, request, offer.pickup_time, offer.dropoff_time):
+            raise Conflict("overlap")
         rider = door.get_user(rider_id)
         run = door.get_run(offer.run)
         new = offers.place(offer, trip_request(town, request, rider, [run]), run, town.roads)
@@ -213,7 +219,8 @@ def cancel(town: Town, booking_id: str, *, actor: str) -> tables.Booking:
             return booking
         run = door.get_run(booking.run_id)
         ride = next(ride for ride in run.rides if ride.id == booking.ride_id)
-        if run.positions()[ride.pickup] < run.done:
+        came = any(event.stop_id == ride.pickup for event in door.list_events(run.id))
+        if came or run.positions()[ride.pickup] < run.done:
             raise Conflict("served")
         door.keep(insertion.without(run, ride.id), cause="cancelled", actor=actor)
         booking.status, booking.cancelled_at = "cancelled", door.now()
@@ -234,7 +241,9 @@ def wait(town: Town, request_id: str) -> tables.Request:
 
 def stop_waiting(town: Town, request_id: str) -> tables.Request:
     """Take a request off the waiting list: no seat will be booked for it by itself any more."""
-    return _update(town, request_id, {"status": "refused"})
+    with town.store.read() as records:
+        row = records.get_request(request_id)
+    return _update(town, request_id, {"status": "refused"}) if row.status == "waiting" else row
 
 
 def trip_request(town: Town, row: tables.Request, rider: tables.User, runs: Sequence[Run]) -> TripRequest:
@@ -288,7 +297,9 @@ def _update(town: Town, request_id: str, fields: dict[str, Any]) -> tables.Reque
         door.put(row)
         return row
 
-    return town.store.commit(change)
+    with town.store.read() as records:
+        rider_id = records.get_request(request_id).rider_id
+    return town.store.commit(change, rider=rider_id)
 
 
 def _complete(row: tables.Request) -> date:
@@ -318,12 +329,10 @@ def _meeting_points(town: Town, door: Place, runs: Sequence[Run]) -> tuple[Meeti
     return (MeetingPoint(snapped.place, snapped.walk), *(MeetingPoint(place, walk) for place, walk in near))
 
 
-def _free_then(door: Records, request: tables.Request, offer: Offer) -> None:
-    """Nobody travels twice at once: refuse a booking that overlaps another of the same rider."""
-    for other in door.list_bookings(rider_id=request.rider_id, status="booked"):
-        same_day = other.service_date == request.service_date
-        if same_day and other.pickup < offer.dropoff_time and offer.pickup_time < other.dropoff:
-            raise Conflict("overlap")
+def is_travelling(door: Records, request: tables.Request, pickup: int, dropoff: int) -> bool:
+    """Has the rider of a request booked another trip that overlaps these seconds of its day? Nobody travels twice at once."""
+    booked = door.list_bookings(rider_id=request.rider_id, service_date=request.service_date, status="booked")
+    return any(other.pickup < dropoff and pickup < other.dropoff for other in booked)
 
 
 def _booking(town: Town, request: tables.Request, offer: Offer, key: tuple[str, str]) -> tables.Booking:

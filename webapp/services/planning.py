@@ -1,6 +1,7 @@
 """Re-planning behind the residents' backs and never against them, and the check that every promise ever made was kept."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -9,9 +10,12 @@ from matching.insertion import reinsert, without
 from matching.model import Broken, Rule, Run
 from matching.plan import Progress
 from webapp.db import tables
-from webapp.db.store import Door, PromiseBroken
+from webapp.db.store import Door, PromiseBroken, Revision
 from webapp.services import booking
 from webapp.town import Town
+
+ITS_OWN = frozenset({Rule.BELL, Rule.WINDOW, Rule.MAX_RIDE})
+"""What a schedule may be unable to keep by itself: its dispatcher was told, and the run is closed to residents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,8 @@ def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> lis
     """Take one planned run through the door; give the requests that it newly books."""
 
     def change(door: Door) -> list[str]:
-        current = door.get_run(planned.id)
-        rows = {ride.id: door.get_request(ride.id) for ride in planned.residents if ride.id in waiting}
-        wanted = {name for name, row in rows.items() if row.status == "waiting"}
+        current, rows = door.get_run(planned.id), _still_wanted(door, planned, waiting, town)
+        wanted = set(rows)
         new = rebase(planned, current, wanted, town)
         if new is None:
             return []
@@ -70,10 +73,27 @@ def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> lis
         booking.enter(door, new, made, cause="replanned")
         return [row.id for row, _ in made]
 
+    riders = {waiting[ride.id].rider_id for ride in planned.residents if ride.id in waiting}
     try:
-        return town.store.commit(change, runs=[planned.id], times=town.roads)
+        return town.store.commit(change, runs=[planned.id], riders=riders, times=town.roads)
     except PromiseBroken:
         return []
+
+
+def _still_wanted(
+    door: Door, planned: Run, waiting: dict[str, tables.Request], town: Town
+) -> dict[str, tables.Request]:
+    """Give the requests of newly planned rides that wait for a seat now, and whose rider is then not on another trip."""
+    begin = {visit.stop.id: visit.begin for visit in schedule.timetable(planned, town.roads)}
+    rows: dict[str, tables.Request] = {}
+    for ride in planned.residents:
+        if ride.id in waiting:
+            row = door.get_request(ride.id)
+            twice = row.rider_id in {other.rider_id for other in rows.values()}
+            elsewhere = booking.is_travelling(door, row, begin[ride.pickup], begin[ride.dropoff])
+            if row.status == "waiting" and not twice and not elsewhere:
+                rows[ride.id] = row
+    return rows
 
 
 def rebase(planned: Run, current: Run, wanted: set[str], town: Town) -> Run | None:
@@ -115,28 +135,40 @@ class Fault:
 
 
 def verify(town: Town, day: date | None = None) -> tuple[int, list[Fault]]:
-    """Judge every revision that every run ever had, and hold every booking against its run: revisions judged, and faults."""
+    """Judge every revision that every run ever had, and hold every booking against its run: revisions judged, and faults.
+
+    What a schedule cannot keep by itself is its operator's to mend, and no fault while nobody but its own riders is on it.
+    """
     with town.store.read() as records:
         ids = records.all_run_ids(day)
-        histories = {run_id: [entry for entry in records.history(run_id) if entry.run.stops] for run_id in ids}
+        histories = {run_id: records.history(run_id) for run_id in ids}
         current = {run_id: records.get_run(run_id) for run_id in ids}
         bookings = [b for run_id in ids for b in records.list_bookings(run_id=run_id, status="booked")]
-    faults, judged = [], 0
+    faults = []
     for run_id, history in histories.items():
-        before: Run | None = None
-        for entry in history:
-            base = None if entry.cause == "published" else before
-            faults += [Fault(run_id, entry.number, one) for one in promises.broken(entry.run, town.roads, base)]
-            judged, before = judged + 1, entry.run
-        if not history or replace(current[run_id], done=0) != replace(history[-1].run, done=0):
+        faults += [Fault(run_id, number, one) for number, one in _misplanned(history, town)]
+        whole = [entry.number for entry in history] == [*range(current[run_id].revision + 1)]
+        if not whole or replace(current[run_id], done=0) != replace(history[-1].run, done=0):
             faults.append(Fault(run_id, current[run_id].revision, Broken(Rule.STOPS, "history")))
+    judged = sum(bool(entry.run.stops) for history in histories.values() for entry in history)
     return judged, faults + _unkept(current, bookings)
 
 
+def _misplanned(history: list[Revision], town: Town) -> Iterator[tuple[int, Broken]]:
+    before: Run | None = None
+    for entry in (one for one in history if one.run.stops):
+        published = entry.cause == "published"
+        for fault in promises.broken(entry.run, town.roads, None if published else before):
+            if not (published and fault.rule in ITS_OWN and not entry.run.residents):
+                yield entry.number, fault
+        before = entry.run
+
+
 def _unkept(current: dict[str, Run], bookings: list[tables.Booking]) -> list[Fault]:
-    """Every booking is a ride at its promised time, and every resident aboard has a booking."""
-    faults = []
-    told = {(one.run_id, one.ride_id): one for one in bookings}
+    """Every booking is a ride of its own at its promised time, and every resident aboard has a booking."""
+    told = Counter((one.run_id, one.ride_id) for one in bookings)
+    twice = [one for one, count in told.items() if count > 1]
+    faults = [Fault(run_id, current[run_id].revision, Broken(Rule.SEATS, ride, 1)) for run_id, ride in twice]
     for one in bookings:
         run = current[one.run_id]
         ride = next((ride for ride in run.rides if ride.id == one.ride_id), None)

@@ -83,7 +83,7 @@ def upload(town: Town, content: bytes, filename: str, *, operator: str, actor: s
         id=secrets.token_urlsafe(12),
         operator_id=operator,
         user_id=actor,
-        filename=filename[-120:],
+        filename="".join(filter(str.isprintable, filename))[-120:] or "-",
         sha256=hashlib.sha256(content).hexdigest(),
         content=content,
         created_at=town.clock(),

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from babel.dates import format_date, format_datetime
 from flask import request
 
-from webapp.views.shared import language, town
+from webapp.views.shared import locale, town
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ def read_day(text: str) -> date | None:
 
 def write_short(day: date) -> str:
     """Write a date in little room: Nov 23, 2026."""
-    return format_date(day, "medium", locale=language())
+    return format_date(day, "medium", locale=locale())
 
 
 def write_moment(instant: datetime) -> str:
     """Write an instant (UTC) with its date, as the town's clock shows it."""
     zone = town().settings.timezone
-    return format_datetime(instant.replace(tzinfo=UTC), "short", tzinfo=zone, locale=language())
+    return format_datetime(instant.replace(tzinfo=UTC), "short", tzinfo=zone, locale=locale())

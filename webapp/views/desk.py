@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from webapp.services import accounts
 from webapp.services.errors import Invalid
-from webapp.views.shared import error_text, find_rider, needs, town, walks, whole_number, words
+from webapp.views.shared import error_text, find_rider, needs, town, walks, whole_number, words, written
 
 pages = Blueprint("desk", __name__)
 
@@ -55,7 +55,7 @@ def register() -> ResponseReturnValue:
         walk = whole_number("max_walk")
         caller = accounts.add_caller(town(), name=words("name"), phone=words("phone"), groups=groups, max_walk=walk)
     except Invalid as fault:
-        return _new(request.form, groups, {str(fault): error_text(str(fault))})
+        return _new(written(), groups, {str(fault): error_text(str(fault))})
     return _call(caller.id)
 
 

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from routing.times import UnreachablePlace
 from webapp import service_day
@@ -11,7 +12,7 @@ from webapp.db import tables
 from webapp.services import booking, trips
 from webapp.services.errors import Invalid, ServiceError
 from webapp.views.riders import of_request
-from webapp.views.shared import clock_time, error_text, town, walks, whole_number, words
+from webapp.views.shared import clock_time, error_text, language, town, walks, whole_number, words, written
 
 pages = Blueprint("questions", __name__)
 FIELDS = {"when": "how", "unknown": "text"}
@@ -31,6 +32,39 @@ def ask_next(row: tables.Request) -> ResponseReturnValue:
     row = trips.get_request(town(), row.id, row.rider_id)
     last = "resident.questions.ask_who" if row.status == "draft" else "resident.offers"
     return redirect(unanswered(row) or url_for(last, request_id=row.id))
+
+
+def kind_text(kind: str) -> str:
+    """Say what kind of place it is; nothing rather than a word of another language."""
+    known = {
+        "address": _("address"),
+        "street": _("street"),
+        "suburb": _("part of town"),
+        "bus stop": _("bus stop"),
+        "bus station": _("bus station"),
+        "tram stop": _("tram stop"),
+        "station": _("station"),
+        "subway entrance": _("metro entrance"),
+        "school": _("school"),
+        "library": _("library"),
+        "clinic": _("health centre"),
+        "doctors": _("doctor"),
+        "dentist": _("dentist"),
+        "hospital": _("hospital"),
+        "pharmacy": _("pharmacy"),
+        "supermarket": _("food shop"),
+        "shop": _("shop"),
+        "bank": _("bank"),
+        "place of worship": _("church or temple"),
+        "park": _("park"),
+        "museum": _("museum"),
+        "theatre": _("theatre"),
+        "cinema": _("cinema"),
+        "hotel": _("hotel"),
+        "restaurant": _("restaurant"),
+        "cafe": _("café"),
+    }
+    return str(known.get(kind, kind if language() == "en" else ""))
 
 
 @pages.get("/trips/<request_id>/<any('from', 'to'):end>")
@@ -68,7 +102,7 @@ def _sought(row: tables.Request, end: str) -> str:
 
 def _place(row: tables.Request, end: str, text: str, fault: Exception | None = None) -> ResponseReturnValue:
     shown = town().places.search(text) if text else trips.list_recent_places(town(), row)
-    options = [(trips.sign_place(town(), named), named.name, named.kind) for named in shown]
+    options = [(trips.sign_place(town(), named), named.name, kind_text(named.kind)) for named in shown]
     errors = {"place" if options else "text": _sentence(fault)} if fault else {}
     label = getattr(row, f"{trips.ENDS[end]}_label")
     page = {"row": row, "end": end, "text": text or label, "options": options, "found": bool(text), "errors": errors}
@@ -92,7 +126,7 @@ def answer_when(row: tables.Request) -> ResponseReturnValue:
         seconds = service_day.seconds_at(clock_time("time"), day, town().settings.timezone)
         booking.answer_when(town(), row.id, day=day, **({how: seconds} if how in ("depart", "arrive") else {}))
     except Invalid as fault:
-        page = {"row": row, "said": request.form, "errors": _errors(fault), "days": _days()}
+        page = {"row": row, "said": written(), "errors": _errors(fault), "days": _days()}
         return render_template("resident/when.html", **page), 422
     return ask_next(row)
 
@@ -125,7 +159,7 @@ def _said_when(row: tables.Request) -> dict[str, str]:
     day, seconds = row.service_date, row.depart_earliest if row.arrive_latest is None else row.arrive_latest
     if day is None or seconds is None:
         return {}
-    today, tomorrow, _ = _days()
+    today, tomorrow = _days()[:2]
     near = {today: "today", tomorrow: "tomorrow"}.get(day, "other")
     shown = service_day.local_time(seconds, day, town().settings.timezone)
     return {
@@ -152,7 +186,7 @@ def answer_who(row: tables.Request) -> ResponseReturnValue:
         counts = {field: whole_number(field) for field in ("people", "wheelchairs", "max_walk")}
         booking.answer_who(town(), row.id, needs=needs, **counts)
     except Invalid as fault:
-        page = {"row": row, "said": request.form, "needs": needs, "errors": _errors(fault), "walks": walks()}
+        page = {"row": row, "said": written(), "needs": needs, "errors": _errors(fault), "walks": walks()}
         return render_template("resident/who.html", **page), 422
     return redirect(url_for("resident.offers", request_id=row.id))
 

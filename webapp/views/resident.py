@@ -76,7 +76,7 @@ def _say(row: tables.Request, one: trips.Suggestion) -> str:
     if one.answer == "people":
         return _("Travel with %(people)s of %(asked)s people", people=one.at, asked=row.people)
     asked = row.depart_earliest if row.arrive_latest is None else row.arrive_latest
-    shift, clock = one.at - (asked or 0), write_clock(one.at, row.service_date or town().today())
+    shift, clock = one.at // 60 * 60 - (asked or 0), write_clock(one.at, row.service_date or town().today())
     sentences = {
         ("depart", True): _("Leave at about %(time)s, %(span)s later than you asked"),
         ("depart", False): _("Leave at about %(time)s, %(span)s earlier than you asked"),

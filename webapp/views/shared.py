@@ -71,6 +71,11 @@ def words(field: str, longest: int = 100) -> str:
     return "".join(filter(str.isprintable, request.form.get(field, ""))).strip()[:longest]
 
 
+def written() -> dict[str, str]:
+    """Give back what was written in a form that has to be shown again."""
+    return {field: words(field) for field in request.form}
+
+
 def whole_number(field: str) -> int:
     """Read a whole number of a form. Raises Invalid with the field's name."""
     try:
@@ -105,7 +110,7 @@ def navigation() -> list[tuple[str, str, bool]]:
 def write_clock(seconds: int, day: date) -> str:
     """Write a second of a service day as the town's clock shows it: 9:10, or 0:40 after midnight."""
     shown = service_day.local_time(seconds, day, town().settings.timezone)
-    return cast(str, format_time(shown.time(), "short", locale=_locale()))
+    return cast(str, format_time(shown.time(), "short", locale=locale()))
 
 
 def write_instant(instant: datetime) -> str:
@@ -116,14 +121,14 @@ def write_instant(instant: datetime) -> str:
 
 def write_day(day: date) -> str:
     """Write a date with its weekday, and the year only in languages whose full form has it."""
-    return cast(str, format_date(day, "full", locale=_locale()))
+    return cast(str, format_date(day, "full", locale=locale()))
 
 
 def write_money(amount: int, currency: str) -> str:
     """Write an amount of cents, or of yen."""
     if not amount:
         return _("free of charge")
-    return cast(str, format_currency(amount / CENTS.get(currency, 100), currency, locale=_locale()))
+    return cast(str, format_currency(amount / CENTS.get(currency, 100), currency, locale=locale()))
 
 
 def write_walk(metres: int) -> str:
@@ -154,7 +159,7 @@ def write_minutes(seconds: int) -> str:
     return _("%(minutes)s min", minutes=-(-seconds // 60))
 
 
-def _locale() -> Locale:
+def locale() -> Locale:
     """English is written as in Europe: a town's clock has 24 hours."""
     return Locale.parse({"en": "en_GB"}.get(language(), language()))
 

@@ -1,0 +1,162 @@
+"""The batch search never gives up what it was given, and all that it adds is sound."""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+
+from matching import insertion, solver
+from matching.model import Detour, Load, MeetingPoint, Rule, Run, TripRequest, Window
+from matching.plan import settled
+from matching.promises import broken
+from tests.matching.strategies import Day, days
+from tests.matching.toy import EIGHT, GRID, OPEN, care_van, corner, morning_bus, wish
+
+RIGID = replace(OPEN, detour=Detour.NONE, deadhead=False)
+
+
+def plan_for(runs: list[Run], *requests: TripRequest) -> solver.Plan:
+    return solver.replan(runs, requests, GRID, seconds=1)
+
+
+def scheduled(run: Run) -> list[str]:
+    return [stop.id for stop in run.stops if stop.scheduled]
+
+
+def booked(run: Run, request: TripRequest) -> Run:
+    found = insertion.best(request, [run], GRID)
+    assert found is not None
+    return found.run
+
+
+def test_a_request_is_served_where_a_seat_is_plainly_free() -> None:
+    plan = plan_for([morning_bus()], wish((0, 0), (4, 2)))
+    (ride,) = plan.runs[0].residents
+    assert (plan.served, plan.unserved) == (("q",), ())
+    assert (ride.pickup, ride.dropoff) == ("a", "school")
+
+
+def test_a_party_that_the_bus_has_no_seats_for_is_left_waiting() -> None:
+    run = morning_bus(RIGID, seats=3)
+    plan = plan_for([run], wish((0, 0), (4, 2), seats=2))
+    assert (plan.runs, plan.unserved) == ((run,), ("q",))
+
+
+def test_the_last_seat_goes_to_one_of_two() -> None:
+    wishes = [wish((0, 0), (4, 2), name=name) for name in ("q1", "q2")]
+    plan = plan_for([morning_bus(RIGID, seats=3)], *wishes)
+    assert (len(plan.served), len(plan.unserved)) == (1, 1)
+
+
+def test_a_wheelchair_place_leaves_one_seat_beside_it() -> None:
+    wishes = [wish((1, 2), (4, 2), name=name) for name in ("q1", "q2")]
+    plan = plan_for([care_van(RIGID)], *wishes)
+    assert len(plan.served) == 1
+
+
+def test_a_second_wheelchair_rides_before_or_after_the_first_but_never_beside_it() -> None:
+    (van,) = plan_for([care_van()], wish((1, 2), (3, 2), party=Load(0, 1))).runs
+    names = [stop.id for stop in van.stops]
+    (ride,) = van.residents
+    assert names.index(ride.dropoff) < names.index("d") or names.index(ride.pickup) > names.index("centre")
+
+
+def test_a_run_that_may_not_leave_its_road_serves_only_its_own_stops() -> None:
+    plan = plan_for([morning_bus(RIGID)], wish((0, 0), (2, 0), name="at"), wish((1, 1), (4, 2), name="off"))
+    assert (plan.served, scheduled(plan.runs[0])) == (("at",), [stop.id for stop in plan.runs[0].stops])
+
+
+def test_somebody_walks_to_an_open_stop_where_the_bus_may_not_come_to_the_door() -> None:
+    near = (MeetingPoint(corner(0, 1)), MeetingPoint(corner(0, 0), walk=150))
+    request = wish((0, 1), (4, 2), pickups=near, max_walk=200)
+    plan = plan_for([morning_bus(RIGID)], request)
+    assert plan.runs[0].residents[0].pickup == "a"
+
+
+def test_a_longer_walk_than_was_accepted_is_not_asked() -> None:
+    near = (MeetingPoint(corner(0, 1)), MeetingPoint(corner(0, 0), walk=150))
+    request = wish((0, 1), (4, 2), pickups=near, max_walk=100)
+    assert plan_for([morning_bus(RIGID)], request).served == ()
+
+
+def test_a_booking_that_comes_too_late_for_the_pickup_is_not_placed() -> None:
+    run = morning_bus(replace(OPEN, notice=1800))
+    late = wish((0, 0), (4, 2), asked_at=EIGHT)
+    assert plan_for([run], late).served == ()
+
+
+def test_nobody_is_placed_twice() -> None:
+    request = wish((0, 0), (4, 2))
+    run = booked(morning_bus(), request)
+    plan = plan_for([run], request)
+    assert (plan.runs, plan.before, plan.after) == ((run,), 1, 1)
+
+
+def test_booked_rides_stay_on_their_run_when_others_join() -> None:
+    bus, van = booked(morning_bus(), wish((1, 0), (4, 2), name="kept")), care_van()
+    plan = plan_for([bus, van], *(wish((k, 1), (4, 2), name=f"q{k}") for k in range(4)))
+    assert "kept" in {ride.id for ride in plan.runs[0].residents}
+    assert plan.after == plan.before + len(plan.served) > 1
+
+
+def test_a_seat_goes_to_the_party_that_has_no_other_when_both_can_ride() -> None:
+    runs = [morning_bus(RIGID, seats=3), care_van(RIGID)]
+    near = (MeetingPoint(corner(0, 0)), MeetingPoint(corner(1, 2), walk=150))
+    flexible = wish((0, 0), (4, 2), name="flexible", pickups=near, max_walk=200)
+    bus_only = wish((0, 0), (4, 2), name="bus only")
+    crowded = [booked(runs[0], flexible), runs[1]]
+    assert insertion.best(bus_only, crowded, GRID) is None
+    assert plan_for(runs, flexible, bus_only).unserved == ()
+
+
+def test_served_stops_stay_as_they_were() -> None:
+    bus = replace(booked(morning_bus(), wish((1, 0), (4, 2), name="kept")), done=2)
+    (after,) = plan_for([bus], wish((3, 0), (4, 2))).runs
+    assert after.stops[:2] == bus.stops[:2]
+    assert {ride.id for ride in after.residents} == {"kept", "q"}
+
+
+def test_a_run_that_breaks_a_promise_already_is_left_alone() -> None:
+    bus = morning_bus()
+    late = replace(bus, stops=(*bus.stops[:-1], replace(bus.stops[-1], window=Window(latest=EIGHT))))
+    assert plan_for([late], wish((0, 0), (4, 0))).runs == (late,)
+
+
+def test_only_runs_of_the_day_are_used() -> None:
+    assert plan_for([morning_bus()], wish((0, 0), (4, 2), service_date="2026-11-24")).served == ()
+
+
+def test_without_requests_nothing_changes() -> None:
+    runs = [morning_bus(), care_van()]
+    plan = plan_for(runs)
+    assert (plan.runs, plan.drive_before) == (tuple(runs), plan.drive_after)
+
+
+def test_progress_tells_how_many_are_placed() -> None:
+    said: list[solver.Progress] = []
+    wishes = [wish((0, 0), (4, 2), name=name) for name in ("q1", "q2")]
+    plan = solver.replan([morning_bus()], wishes, GRID, seconds=1, progress=said.append)
+    assert said[-1].served == len(plan.served) == 2
+
+
+def test_a_ride_that_the_judge_refuses_is_taken_out_and_the_others_stay() -> None:
+    bus = morning_bus(seats=3)
+    one = booked(bus, wish((0, 0), (4, 2), name="q1"))
+    other = replace(one.residents[0], id="q2")
+    crowded = replace(one, rides=(*one.rides, other))
+    assert {fault.rule for fault in broken(crowded, GRID, bus)} == {Rule.SEATS}
+    assert len(settled(bus, crowded, GRID).residents) == 1
+
+
+@settings(max_examples=12)
+@given(days(asking=3))
+def test_on_any_day_a_replan_is_sound_keeps_what_was_promised_and_serves_no_fewer(day: Day) -> None:
+    (done, first), *rest = day.steps
+    found = insertion.best(first, [day.run], GRID)
+    run = replace(found.run if found else day.run, done=min(done, len(day.run.stops) - 1))
+    plan = plan_for([run], *(request for _, request in rest))
+    (after,) = plan.runs
+    assert broken(run, GRID) or not broken(after, GRID, before=run)
+    assert {ride.id for ride in run.rides} <= {ride.id for ride in after.rides}
+    assert scheduled(after) == scheduled(run)
+    assert plan.after == plan.before + len(plan.served)
+    assert plan.served or plan.drive_after <= plan.drive_before

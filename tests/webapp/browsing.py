@@ -1,0 +1,42 @@
+"""What people and aids to them meet in a real browser: sign in, and check a page as axe and a narrow screen do."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.webapp.visitor import PASSWORD
+
+AXE = Path("webapp/static/vendor/axe.min.js").absolute()
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+LEVEL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PATIENCE = 30_000
+"""Milliseconds until a page counts as stuck: a busy machine is no reason to fail."""
+
+
+def open_browser(chromium: Browser, site: str, *, width: int = PHONE["width"], script: bool = True) -> BrowserContext:
+    """Give somebody a browser of their own. The site's content policy is passed over, or axe could not be injected."""
+    size = PHONE if width == PHONE["width"] else DESKTOP
+    context = chromium.new_context(base_url=site, viewport=size, bypass_csp=True, java_script_enabled=script)
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
+def sign_in(context: BrowserContext, role: str) -> Page:
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("E-mail address").fill(f"{role}@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign in").click()
+    return page
+
+
+def check(page: Page) -> None:
+    """Raise AssertionError for a breach of WCAG 2.2 AA that axe sees, or a page that scrolls sideways."""
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=AXE)
+    found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", LEVEL)
+    faults = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
+    assert not faults, f"{page.url}: {faults}"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} scrolls sideways"
