@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from matching import eligibility, schedule
 from matching.model import DAY, Detour, MeetingPoint, Ride, Rule, Run, Stop, TripRequest, Window
-from matching.screens import ON_ROUTE_SLACK, End, Timed, candidates, extra_drives, meets, time
+from matching.screens import ON_ROUTE_SLACK, End, candidates, meets
+from matching.slack import Timed, extra_drives, measure
 from routing.times import Place, TravelTimes
 
 ANCIENT = -365 * DAY
@@ -53,7 +54,7 @@ class Search:
 
 def search(request: TripRequest, run: Run, times: TravelTimes, *, most: int = 6) -> Search:
     """Find up to `most` sound insertions of a request on one run, each with its own pickup position, cheapest first."""
-    return search_timed(request, time(run, times), times, most=most)
+    return search_timed(request, measure(run, times), times, most=most)
 
 
 def search_timed(request: TripRequest, timed: Timed, times: TravelTimes, *, most: int = 6) -> Search:

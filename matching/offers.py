@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from matching import promises, schedule
 from matching.insertion import Insertion, Search, reinsert, search_timed
 from matching.model import DAY, LATEST, MeetingPoint, Policy, Ride, Rule, Run, TripRequest, Window
-from matching.screens import Timed, time
+from matching.slack import Timed, measure
 from routing.times import TravelTimes
 
 MOST_OFFERS = 4
@@ -65,7 +65,7 @@ def offers(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> tup
 
     Runs that take no residents, or that would be late by themselves, are passed over without a word about them.
     """
-    timed = [time(run, times) for run in runs if run.policy.riders and not promises.broken(run, times)]
+    timed = [measure(run, times) for run in runs if run.policy.riders and not promises.broken(run, times)]
     searches = [search_timed(request, one, times) for one in timed]
     found = [
         (one.run, insertion)

@@ -40,15 +40,20 @@ def replan(
     Booked rides stay on their run and within their promised windows; only their own stops may move. A run that breaks
     a promise already is left alone. The answer is never worse than `runs`, nor than inserting one after another.
     """
-    now = [*runs]
-    wanted = sorted(requests, key=lambda request: max(request.depart.earliest, request.arrive.earliest))
-    rounds = max(1, -(-len(wanted) // ROUND))
-    for n in range(rounds):
-        problem = problem_of(now, wanted[n * ROUND : (n + 1) * ROUND], times)
+    now, rounds = [*runs], _rounds(requests)
+    for asked in rounds:
+        problem = problem_of(now, asked, times)
         if problem is not None:
             tell = progress and _adding(progress, worth(now, times)[0] - worth(runs, times)[0])
-            now = _searched(now, problem, times, _Model(problem).solve(max(1, seconds // rounds), tell))
+            now = _searched(now, problem, times, _Model(problem).solve(max(1, seconds // len(rounds)), tell))
     return plan_of(runs, now, requests, times)
+
+
+def _rounds(requests: Sequence[TripRequest]) -> list[list[TripRequest]]:
+    """Part the requests by their times of day; each round keeps them in the order given."""
+    by_time = sorted(requests, key=lambda request: max(request.depart.earliest, request.arrive.earliest))
+    rounds = [{one.id for one in by_time[k : k + ROUND]} for k in range(0, len(by_time), ROUND)]
+    return [[request for request in requests if request.id in names] for names in rounds]
 
 
 def _searched(now: Sequence[Run], problem: Problem, times: TravelTimes, routes: list[list[int]]) -> list[Run]:

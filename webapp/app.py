@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, render_template, send_from_directory, session
+from flask import Flask, Response, render_template, request, send_from_directory, session
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 from flask_login import user_logged_in
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None, *, town: Town | None = None) ->
     _add_words(app)
     _add_files(app, served)
     _add_errors(app)
+    app.before_request(_refuse_control_characters)
     app.after_request(_harden)
     return app
 
@@ -138,6 +139,13 @@ def _sorry(error: Exception, status: int) -> ResponseReturnValue:
 
 def _busy(_: Busy) -> ResponseReturnValue:
     return render_template("error.html", status=503, said=""), 503, {"Retry-After": "3"}
+
+
+def _refuse_control_characters() -> ResponseReturnValue | None:
+    """No page has such an address, and PostgreSQL would not look it up."""
+    if any(letter < " " for letter in request.path):
+        return Response("This address cannot be read.", 400, mimetype="text/plain")
+    return None
 
 
 def _harden(response: Response) -> Response:

@@ -18,7 +18,7 @@ WIDTHS = pytest.mark.parametrize("width", [PHONE["width"], DESKTOP["width"]])
 @pytest.fixture
 def phone(chromium: Browser, live_site: str) -> Iterator[BrowserContext]:
     """Give a driver's phone, which keeps to the site's content policy and to the town's clock."""
-    context = chromium.new_context(base_url=live_site, viewport=PHONE)
+    context = chromium.new_context(base_url=live_site, viewport={"width": 390, "height": 844})
     context.set_default_timeout(PATIENCE)
     context.clock.set_system_time(f"{MORNING:%Y-%m-%dT%H:%M:%S}Z")
     yield context

@@ -112,7 +112,7 @@ def test_a_right_file_is_shown_first_and_kept_when_it_is_taken_in(dispatcher: Vi
     assert "Nothing has been changed yet." in dispatcher.text and "N1" in dispatcher.text
     assert "N1" not in codes(town)
     dispatcher.send("Take in 1 run")
-    assert "2 runs are new" in dispatcher.text and "N1" in codes(town)
+    assert "Taken in: 2 new" in dispatcher.text and "N1" in codes(town)
 
 
 def test_a_file_is_taken_in_once(dispatcher: Visitor) -> None:
@@ -128,7 +128,7 @@ def test_the_same_file_again_changes_nothing(dispatcher: Visitor) -> None:
     for _ in range(2):
         hand_in(dispatcher, GOOD)
         dispatcher.send("Take in 1 run")
-    assert "0 runs are new, 0 changed, 2 were as they are" in dispatcher.text
+    assert "0 new, 0 changed, 2 as before" in dispatcher.text
 
 
 def test_a_wrong_file_names_row_column_and_value_and_keeps_nothing(dispatcher: Visitor, town: Town) -> None:
@@ -180,7 +180,7 @@ def test_a_run_that_residents_booked_on_is_held_back(dispatcher: Visitor, sign_i
     rider.send("Book this trip")
     hand_in(dispatcher, GOOD.replace("11:20", "11:25"))
     dispatcher.send("Take in 1 run")
-    assert "Not changed, because residents ride on them or they are under way: N1 2026-11-23" in dispatcher.text
+    assert "Not changed, because residents have booked on them or they are under way: N1 2026-11-23" in dispatcher.text
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -152,9 +152,9 @@ class Records:
         return self._get(Upload, upload_id)
 
     def list_uploads(self, operator_id: str, limit: int = 10) -> list[Upload]:
-        """List an operator's last uploads, newest first, without their content."""
-        content: Any = Upload.content
-        chosen = select(Upload).where(Upload.operator_id == operator_id).options(defer(content))
+        """List an operator's last uploads, newest first, without what they hold."""
+        heavy: list[Any] = [Upload.content, Upload.schedule]
+        chosen = select(Upload).where(Upload.operator_id == operator_id).options(*map(defer, heavy))
         return self._rows(chosen.order_by(col(Upload.created_at).desc(), Upload.id).limit(limit))
 
     def latest_schedules(self) -> list[Upload]:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from matching.metrics import drive
-from matching.model import Rule, Run
+from matching.model import Capacity, Rule, Run
 from matching.promises import broken
 from matching.schedule import timetable
 from routing.times import NO_WAY, RoadError
@@ -160,7 +160,7 @@ def _keep_runs(door: Door, runs: Sequence[Published], actor: str | None) -> Kept
         head = RunHead(one.code, one.name)
         if known is not None and _same(known, one.run):
             unchanged += 1
-        elif known is not None and (known.residents or known.done):
+        elif known is not None and (known.residents or known.done or door.list_events(known.id)):
             held.append(f"{one.code} {one.run.service_date}")
         else:
             new, changed = new + (known is None), changed + (known is not None)
@@ -173,8 +173,8 @@ def _keep_runs(door: Door, runs: Sequence[Published], actor: str | None) -> Kept
 
 def _keep_vehicles(door: Door, checked: Checked, operator: str) -> None:
     for one in checked.file.vehicles.values():
-        run = next((p.run for p in checked.runs if p.run.vehicle == one.code), None)
-        layouts = [[layout.seats, layout.wheelchairs] for layout in run.capacity.layouts] if run else []
+        capacity = Capacity.of(one.seats or 0, one.wheelchairs, one.seats_per_wheelchair)
+        layouts = [[layout.seats, layout.wheelchairs] for layout in capacity.layouts]
         door.put(
             tables.Vehicle(operator_id=operator, code=one.code, layouts=layouts, description=one.description)
         )
@@ -191,15 +191,14 @@ def _located(run: ScheduledRun, file: ScheduleFile, town: Town, notes: Messages)
     """Put a run's stops on the road; None, with a remark for each, where one cannot be found or reached."""
     located, lost = locate(run, file, town.places), False
     for stop, place, label in zip(run.stops, located.places, located.labels, strict=True):
-        reason = ""
         if place is not None:
             try:
                 town.roads.snap(place)
                 continue
-            except RoadError as error:
-                reason = str(error)
-        lost = True
-        notes.add("E-PLACE", sheet=run.sheet, row=stop.row, value=label, run=run.code, reason=reason)
+            except RoadError:
+                pass
+        lost, variant = True, "" if place is None else "far"
+        notes.add("E-PLACE", variant=variant, sheet=run.sheet, row=stop.row, value=label, run=run.code)
     return None if lost else located
 
 
@@ -225,8 +224,10 @@ def _remarks(run: Run, town: Town) -> Iterator[tuple[str, dict[str, Any]]]:
     if drive(run, town.roads) >= NO_WAY:
         yield "E-PLACE", {"stop": run.stops[0].id, "reason": ""}
         return
+    depots = {stop.id for stop in run.stops if stop.depot}
     for fault in broken(run, town.roads):
-        code = {Rule.BELL: "W-BELL", Rule.MAX_RIDE: "W-RIDE-LONG"}.get(fault.rule, "W-VEHICLE-TIGHT")
+        rule = None if fault.where in depots else fault.rule
+        code = {Rule.BELL: "W-BELL", Rule.MAX_RIDE: "W-RIDE-LONG"}.get(rule, "W-VEHICLE-TIGHT")
         yield code, {"stop": fault.where, "minutes": str(-(-fault.excess // 60))}
     for visit in timetable(run, town.roads):
         planned = visit.stop.planned

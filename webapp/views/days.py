@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from flask import request
 
-from webapp.views.shared import locale, town
+from webapp import service_day
+from webapp.views.shared import locale, town, write_instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +49,5 @@ def write_short(day: date) -> str:
 
 def write_moment(instant: datetime) -> str:
     """Write an instant (UTC) with its date, as the town's clock shows it."""
-    zone = town().settings.timezone
-    return format_datetime(instant.replace(tzinfo=UTC), "short", tzinfo=zone, locale=locale())
+    day = service_day.today(instant, town().settings.timezone)
+    return f"{format_date(day, 'short', locale=locale())} {write_instant(instant)}"

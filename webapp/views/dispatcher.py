@@ -194,7 +194,7 @@ def _date_of(one: Published) -> date:
 def _tell_kept(kept: Kept) -> None:
     flash(
         _(
-            "Taken in: %(new)s runs are new, %(changed)s changed, %(unchanged)s were as they are.",
+            "Taken in: %(new)s new, %(changed)s changed, %(unchanged)s as before; each day counted.",
             new=kept.new,
             changed=kept.changed,
             unchanged=kept.unchanged,

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, cast
 from unicodedata import normalize
 
 from babel import Locale
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency
 from flask import abort, current_app, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -108,15 +108,16 @@ def navigation() -> list[tuple[str, str, bool]]:
 
 
 def write_clock(seconds: int, day: date) -> str:
-    """Write a second of a service day as the town's clock shows it: 9:10, or 0:40 after midnight."""
+    """Write a second of a service day as the town's clock shows it, of 24 hours in every language: 9:10, 0:40."""
     shown = service_day.local_time(seconds, day, town().settings.timezone)
-    return cast(str, format_time(shown.time(), "short", locale=locale()))
+    return cast(str, format_skeleton("Hm", shown, locale=locale()))
 
 
 def write_instant(instant: datetime) -> str:
     """Write an instant (UTC) as the town's clock shows it."""
-    seconds = service_day.seconds_of(instant, service_day.today(instant, town().settings.timezone), town().settings.timezone)
-    return write_clock(seconds, service_day.today(instant, town().settings.timezone))
+    zone = town().settings.timezone
+    day = service_day.today(instant, zone)
+    return write_clock(service_day.seconds_of(instant, day, zone), day)
 
 
 def write_day(day: date) -> str:
