@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from matching import insertion, schedule
-from matching.eligibility import boarding_window
 from matching.insertion import Insertion
 from matching.model import Load, Policy, Ride, Run, Stop, TripRequest, Window
 from matching.plan import with_stops
 from matching.promises import broken
-from matching.slots import Chain, End, Ends, Road, chain_of, ends_on, places_of, slots_of_booked
+from matching.slots import SLOTS, Chain, End, Ends, Road, chain_of, ends_on, places_of, slots_of_booked
 from routing.times import TravelTimes
 
 CANDIDATES = 4
@@ -37,7 +36,7 @@ class Node:
     @property
     def stays(self) -> bool:
         """Is this a stop of a chain?"""
-        return all(slot % 3 == 0 for slots in self.slots.values() for slot in slots)
+        return all(slot % SLOTS == 0 for slots in self.slots.values() for slot in slots)
 
 
 Wish = tuple[list[int], list[int]]
@@ -78,8 +77,11 @@ class Problem:
             if ends:
                 joining[ride.dropoff].insert(0, ends[1])
                 joining[ride.pickup].append(ends[0])
-        own = ([self.at[number, stop.id]] if (number, stop.id) in self.at else [] for stop in run.stops)
-        return [k for stop, first in zip(run.stops, own, strict=True) for k in [*first, *joining[stop.id]]]
+        for stop in run.stops:
+            if (number, stop.id) in self.at:
+                joining[stop.id].append(self.at[number, stop.id])
+                joining[stop.id].sort(key=lambda k: min(self.nodes[k].slots[number]) % SLOTS == 1)
+        return [k for stop in run.stops for k in joining[stop.id]]
 
     def _ends_of(self, number: int, run: Run, ride: Ride) -> tuple[int, int] | None:
         """Find the nodes of an inserted ride; None when the problem has none for one of its ends."""
@@ -167,7 +169,7 @@ def _nodes_of_run(number: int, chain: Chain, road: Road) -> Iterator[Node]:
     for stop in chain.run.stops:
         k = at.get(stop.id)
         window = schedule.window_at(chain.run, stop) if k is None else chain.windows[k]
-        where = slots_of_booked(chain, stop, road) if k is None else frozenset({3 * k})
+        where = slots_of_booked(chain, stop, road) if k is None else frozenset({SLOTS * k})
         yield Node(stop, window, schedule.dwell_at(chain.run, stop), _change_at(chain.run, stop), {number: where})
 
 
@@ -185,13 +187,9 @@ def _nodes_of_request(request: TripRequest, ways: list[tuple[int, Chain, Ends]])
 
 
 def _node(request: TripRequest, number: int, chain: Chain, end: End, *, pickup: bool) -> Node:
-    window = boarding_window(request, chain.run) if pickup else request.arrive
-    if end.joins:  # its node comes after the stop's own dwell, and time is counted where it stands
-        before = schedule.dwell_at(chain.run, end.stop)
-        window = Window(window.earliest + before, window.latest + before)
     policy, change = chain.run.policy, request.party if pickup else Load() - request.party
     dwell = policy.dwell_for(request.party)
-    return Node(end.stop, window, dwell, change, {number: end.slots}, request, end.joins, policy)
+    return Node(end.stop, end.window, dwell, change, {number: end.slots}, request, end.joins, policy)
 
 
 def _merged(nodes: Iterable[Node]) -> list[Node]:

@@ -1,7 +1,8 @@
 """Where a run has room for added stops: its chain of stops that keep their order, and the slots along that chain.
 
-Slots number the places of a chain in their order: `3k` is its stop k, `3k + 1` a resident who uses that very stop,
-`3k + 2` a stop added on the leg behind it. A path whose slots never go back keeps the schedule.
+Slots number the places of a chain in their order: `4k` is its stop k, `4k + 1` a resident who uses that very stop,
+`4k + 2` a stop added on the leg behind it, `4k + 3` a resident who leaves at stop k + 1 before others board there.
+A path whose slots never go back keeps the schedule.
 """
 
 from collections import Counter
@@ -16,6 +17,9 @@ from routing.times import Place, TravelTimes
 
 POINTS = 4
 """Meeting points of each end at which an added stop is tried, the party's door first."""
+
+SLOTS = 4
+"""Slots from one stop of a chain to the next."""
 
 UNLIMITED = 10**7
 """Seconds of extra driving that no leg can hold."""
@@ -43,12 +47,13 @@ class Chain:
 class End:
     """One way to begin or end a ride on a run: at its stop (`joins`) or at a stop to add, in any of these slots.
 
-    detour: least seconds of driving that this adds.
+    window: when its own share of the stop may begin. detour: least seconds of driving that this adds.
     """
 
     stop: Stop
     joins: bool
     slots: frozenset[int]
+    window: Window
     detour: int
 
 
@@ -127,7 +132,7 @@ def slots_of_booked(chain: Chain, stop: Stop, road: Road) -> frozenset[int]:
     first, last = at.get(ride.pickup, 0), at.get(ride.dropoff, len(chain.legs))
     window, dwell = schedule.window_at(run, stop), schedule.dwell_at(run, stop)
     legs = legs_for(chain, stop, road, window=window, dwell=dwell)
-    return frozenset(3 * k + 2 for k in legs if first <= k < last)
+    return frozenset(SLOTS * k + 2 for k in legs if first <= k < last)
 
 
 def ends_on(chain: Chain, request: TripRequest, road: Road) -> Ends | None:
@@ -161,12 +166,23 @@ def _ends(chain: Chain, request: TripRequest, road: Road, *, pickup: bool) -> It
         can_begin = window & chain.reach[k]
         is_open = stop.scheduled and stop.residents and not stop.depot and k >= run.done
         if is_open and stop.place in places and can_begin.earliest <= can_begin.latest:
-            yield End(stop, joins=True, slots=frozenset({3 * k + 1}), detour=0)
+            yield _joining(chain, k, window, pickup=pickup)
     for point in near[:POINTS]:
         stop = Stop(request.id + ("+" if pickup else "-"), point.place)
         legs = legs_for(chain, stop, road, window=window, dwell=dwell)
         if legs:
-            yield End(stop, joins=False, slots=frozenset(3 * k + 2 for k in legs), detour=min(legs.values()))
+            slots = frozenset(SLOTS * k + 2 for k in legs)
+            yield End(stop, joins=False, slots=slots, window=window, detour=min(legs.values()))
+
+
+def _joining(chain: Chain, k: int, window: Window, *, pickup: bool) -> End:
+    """Use stop k of a chain: behind its own riders, whose dwell comes first, or leave the seat before they board."""
+    stop = chain.stops[k]
+    if not pickup and k and any(ride.pickup == stop.id for ride in chain.run.rides):
+        return End(stop, joins=True, slots=frozenset({SLOTS * k - 1}), window=window & chain.windows[k], detour=0)
+    dwell = schedule.dwell_at(chain.run, stop)
+    later = Window(window.earliest + dwell, window.latest + dwell)
+    return End(stop, joins=True, slots=frozenset({SLOTS * k + 1}), window=later, detour=0)
 
 
 def _first(end: End) -> int:

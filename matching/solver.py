@@ -15,7 +15,7 @@ from matching.model import DAY, LATEST, Detour, Policy, Run, TripRequest
 from matching.plan import Plan, Progress, plan_of, settled, worth
 from matching.problem import Problem, problem_of
 from matching.promises import ON_ROUTE_SLACK
-from matching.slots import UNLIMITED
+from matching.slots import SLOTS, UNLIMITED
 from routing.times import TravelTimes
 
 __all__ = ["Plan", "Progress", "replan"]
@@ -124,7 +124,7 @@ class _Model:
 
     def _keep_order(self) -> None:
         """Let each visit be followed only by what may stand behind it, in slots that never go back."""
-        routing, top = self._routing, max(3 * len(chain.stops) for chain in self._chains)
+        routing, top = self._routing, max(SLOTS * len(chain.stops) for chain in self._chains)
         still = routing.RegisterUnaryTransitVector([0] * (len(self._nodes) + 1))
         slot = self._dimension("slot", still, most=[top], slack=top)
         holders: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -143,10 +143,10 @@ class _Model:
 
     def _after(self, number: int, where: frozenset[int], holders: dict[tuple[int, int], list[int]]) -> Iterator[int]:
         for slot in where:
-            stop = 3 * (slot // 3 + 1)
-            for later in range(slot if slot % 3 else slot + 1, stop + 1):
+            stop = SLOTS * (slot // SLOTS + 1)
+            for later in range(slot if slot % SLOTS else slot + 1, stop + 1):
                 yield from holders[number, later]
-            if stop == 3 * len(self._chains[number].stops):
+            if stop == SLOTS * len(self._chains[number].stops):
                 yield self._routing.End(number)
 
     def _bound_drive(self) -> None:

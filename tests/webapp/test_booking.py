@@ -40,7 +40,7 @@ from tests.webapp.wishes import (
 )
 from webapp.db import tables
 from webapp.db.store import Store, StoreError
-from webapp.services import booking, planning
+from webapp.services import booking, planning, wishes
 from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed
 from webapp.town import Town
 
@@ -342,6 +342,6 @@ def faults_of(town: Town, row: tables.Request, offer: Any) -> list[Any]:
     """Put an offer on its run; list what that would break, the promises of everybody on the run included."""
     with town.store.read() as records:
         run, rider = records.get_run(offer.run), records.get_user(row.rider_id)
-    new = place(offer, booking.trip_request(town, row, rider, [run]), run, town.roads)
+    new = place(offer, wishes.trip_request(town, row, rider, [run]), run, town.roads)
     assert new is not None
     return broken(new, town.roads, before=run)

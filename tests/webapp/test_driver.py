@@ -175,3 +175,10 @@ def test_a_static_file_is_kept_for_good_because_its_address_names_its_version(dr
     version = driver.page.split("/static/")[1].split("/")[0]
     answer = driver.browser.get(f"/static/{version}/noriai.css")
     assert answer.cache_control.max_age == 365 * 86_400 and driver.browser.get("/static/noriai.css").status_code == 404
+
+
+def test_a_stop_that_was_left_says_when(driver: Visitor, clock: Clock) -> None:
+    clock.forward(3720)
+    tap(driver, "liisankatu", "departed")
+    driver.get(f"/drive/{BUS}")
+    assert "Done 08:02 Liisankatu 29" in driver.text

@@ -117,10 +117,10 @@ class Records:
     def list_users(self, role: str | None = None) -> list[User]:
         chosen = select(User)
         if role is not None:
-            chosen = chosen.where(cast(User.roles, String).contains(f'"{role}"', autoescape=True))
+            chosen = chosen.where(_has_role(role))
         return self._rows(chosen.order_by(User.name, User.id))
 
-    def search_users(self, text: str, limit: int = 10) -> list[User]:
+    def search_users(self, text: str, limit: int = 10, *, role: str | None = None) -> list[User]:
         """Find people by a part of the name or by digits of the phone number; two letters or digits at least."""
         wanted, digits = text.strip(), "".join(filter(str.isdigit, text))
         if len(wanted) < SHORTEST_SEARCH:
@@ -128,7 +128,8 @@ class Records:
         hits: list[ColumnElement[bool]] = [col(User.name).icontains(wanted, autoescape=True)]
         if len(digits) >= SHORTEST_SEARCH:
             hits.append(_digits(User.phone).contains(digits))
-        return self._rows(select(User).where(or_(*hits)).order_by(User.name, User.id).limit(limit))
+        of_role = [] if role is None else [_has_role(role)]
+        return self._rows(select(User).where(or_(*hits), *of_role).order_by(User.name, User.id).limit(limit))
 
     # Operators
 
@@ -241,6 +242,10 @@ def _found(thing: Thing | None, key: str | int) -> Thing:
 
 def _equal(column: object, value: object) -> Iterable[ColumnElement[bool]]:
     return () if value is None else (col(column) == value,)
+
+
+def _has_role(role: str) -> ColumnElement[bool]:
+    return cast(User.roles, String).contains(f'"{role}"', autoescape=True)
 
 
 def _digits(column: object) -> ColumnElement[str]:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 
 from argon2 import PasswordHasher
+from email_validator import EmailNotValidError, validate_email
 
 from webapp.config import LANGUAGES
 from webapp.db import tables
@@ -33,7 +34,7 @@ def add_user(
 ) -> tables.User:
     """Add somebody; a password of None means that they cannot sign in until they are given one.
 
-    Raises Invalid for an unknown role, language or operator, Conflict when the address is taken.
+    Raises Invalid for an unknown role, language or operator or an address that is none, Conflict when it is taken.
     """
     if role not in ROLES:
         raise Invalid("role")
@@ -43,7 +44,7 @@ def add_user(
         raise Invalid("language")
     user = tables.User(
         id=secrets.token_urlsafe(9),
-        email=email.strip().lower() if email else None,
+        email=_address(email) if email else None,
         password=PasswordHasher().hash(password) if password else None,
         fs_uniquifier=secrets.token_hex(16),
         roles=[role],
@@ -64,6 +65,13 @@ def add_user(
         return door.put(user)
 
     return town.store.commit(change)
+
+
+def _address(text: str) -> str:
+    try:
+        return validate_email(text.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise Invalid("email") from error
 
 
 def add_caller(
@@ -105,7 +113,7 @@ def set_language(town: Town, user_id: str, language: str) -> None:
 def find_riders(town: Town, text: str) -> list[tables.User]:
     """Search residents by a part of the name or of the phone number, for the desk."""
     with town.store.read() as records:
-        return [user for user in records.search_users(text) if "resident" in user.roles]
+        return records.search_users(text, role="resident")
 
 
 def get_rider(town: Town, user_id: str) -> tables.User:

@@ -1,30 +1,22 @@
 """A resident asks, is offered free seats, books and cancels; the desk does the same for a caller."""
 
-import hashlib
-import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from itsdangerous import BadSignature, URLSafeSerializer
-
 from matching import insertion, offers
-from matching.model import DAY, LATEST, Load, MeetingPoint, Ride, Run, TripRequest, Window
+from matching.model import DAY, LATEST, MeetingPoint, Ride, Run
 from matching.offers import Offer, Refusal
-from routing.places import meeting_points
 from routing.times import Place
-from webapp import service_day
 from webapp.db import tables
 from webapp.db.store import Door, PromiseBroken, Records
-from webapp.services import messages
+from webapp.services import messages, tokens, wishes
 from webapp.services.accounts import FARTHEST_WALK
-from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed
+from webapp.services.errors import Conflict, Gone, Invalid
 from webapp.town import Town
 
-SEARCH = 2 * 3600
-"""Seconds after "from" or before "by" within which a trip still answers what was asked."""
 DAYS_AHEAD = 14
 MOST_PEOPLE = 8
 
@@ -108,75 +100,60 @@ def ask(town: Town, request_id: str) -> Answer:
     with town.store.read() as records:
         row = records.get_request(request_id)
         rider = records.get_user(row.rider_id)
-        day = _complete(row)
-        runs = records.list_runs(day)
+        runs = records.list_runs(wishes.service_date(row))
     row.asked_at = now
-    wish = trip_request(town, row, rider, runs)
+    wish = wishes.trip_request(town, row, rider, runs)
     found = offers.offers(wish, runs, town.roads)
     refusal = found if isinstance(found, Refusal) else None
     status, reason = ("refused", refusal.rule.value) if refusal else ("offered", "")
     status = row.status if row.status == "waiting" else status  # looking again gives up no place on the list
     row = _update(town, request_id, {"status": status, "reason": reason, "asked_at": now})
     made = () if isinstance(found, Refusal) else found
-    return Answer(row, tuple((offer, _sign(town, row, offer)) for offer in made), refusal)
+    return Answer(row, tuple((offer, tokens.sign(town, row, offer)) for offer in made), refusal)
 
 
-def read_offer(town: Town, token: str) -> tuple[Offer, str]:
+def read_offer(town: Town, text: str) -> tuple[Offer, str]:
     """Read back a signed offer and the id of its request.
 
     Raises Gone when it expired, NotAllowed when it was altered.
     """
-    said = _read(town, token)
-    _still_stands(town, said)
-    return _offer_from(said), said["request"]
+    token = tokens.read(town, text)
+    tokens.check_time(town, token)
+    return token.offer, token.request
 
 
-def _read(town: Town, token: str) -> dict[str, Any]:
-    try:
-        said: dict[str, Any] = _serializer(town).loads(token)
-    except BadSignature as error:
-        raise NotAllowed("offer") from error
-    return said
-
-
-def _still_stands(town: Town, said: dict[str, Any]) -> None:
-    if town.seconds_now(date.fromisoformat(said["answers"][0])) > said["times"][4]:
-        raise Gone("offer expired")
-
-
-def book(town: Town, token: str, *, key: str, actor: str) -> tables.Booking:
-    """Turn an offer into a booking; the same `key` gives the same booking again, however often it is sent.
+def book(town: Town, text: str, *, key: str, actor: str) -> tables.Booking:
+    """Turn a signed offer into a booking; the same `key` gives the same booking again, however often it is sent.
 
     Raises NotAllowed when the offer was altered, Conflict when the key was used for another offer or the rider travels
     at that time already, Gone when the offer expired, the seat went to somebody else or the answers changed since (ask
     again for new offers), Busy when the run is locked for too long.
     """
-    said = _read(town, token)
-    offer, request_id = _offer_from(said), said["request"]
-    digest = hashlib.sha256(token.encode()).hexdigest()
+    token = tokens.read(town, text)
+    offer = token.offer
     with town.store.read() as records:
-        rider_id = records.get_request(request_id).rider_id
+        rider_id = records.get_request(token.request).rider_id
 
     def change(door: Door) -> tables.Booking:
         known = door.find_booking(rider_id, key)
         if known is not None:
-            if known.request_hash != digest:
+            if known.request_hash != token.digest:
                 raise Conflict("key")
             return known
-        _still_stands(town, said)
-        request = door.get_request(request_id)
+        tokens.check_time(town, token)
+        request = door.get_request(token.request)
         if request.status == "booked":
             raise Conflict("booked")
-        if _answers(request) != said["answers"]:
+        if wishes.answers(request) != token.answers:
             raise Gone("answers")
         if is_travelling(door, request, offer.pickup_time, offer.dropoff_time):
             raise Conflict("overlap")
         rider = door.get_user(rider_id)
         run = door.get_run(offer.run)
-        new = offers.place(offer, trip_request(town, request, rider, [run]), run, town.roads)
+        new = offers.place(offer, wishes.trip_request(town, request, rider, [run]), run, town.roads)
         if new is None:
             raise Gone("seat")
-        booking = _booking(town, request, offer, (key, digest))
+        booking = _booking(town, request, offer, (key, token.digest))
         enter(door, new, [(request, booking)], cause="booked", actor=actor)
         return booking
 
@@ -225,6 +202,9 @@ def cancel(town: Town, booking_id: str, *, actor: str) -> tables.Booking:
         door.keep(insertion.without(run, ride.id), cause="cancelled", actor=actor)
         booking.status, booking.cancelled_at = "cancelled", door.now()
         door.put(booking)
+        request = door.get_request(booking.request_id)
+        request.status = "cancelled"
+        door.put(request)
         messages.tell(door, "cancelled", booking.rider_id, {"booking": booking.id})
         return booking
 
@@ -244,27 +224,6 @@ def stop_waiting(town: Town, request_id: str) -> tables.Request:
     with town.store.read() as records:
         row = records.get_request(request_id)
     return _update(town, request_id, {"status": "refused"}) if row.status == "waiting" else row
-
-
-def trip_request(town: Town, row: tables.Request, rider: tables.User, runs: Sequence[Run]) -> TripRequest:
-    """Say a request in the words of `matching`: meeting points on the road, windows, party, and no name."""
-    day = _complete(row)
-    origin, destination = Place(row.origin_lat or 0, row.origin_lon or 0), _destination(row)
-    asked_at = service_day.seconds_of(row.asked_at or town.clock(), day, town.settings.timezone)
-    depart, arrive = _windows(row)
-    return TripRequest(
-        id=row.id,
-        service_date=day.isoformat(),
-        pickups=_meeting_points(town, origin, runs),
-        dropoffs=_meeting_points(town, destination, runs),
-        party=Load(row.people - row.wheelchairs, row.wheelchairs),
-        depart=depart,
-        arrive=arrive,
-        asked_at=asked_at,
-        max_walk=row.max_walk,
-        needs=frozenset(row.needs),
-        groups=frozenset(rider.groups),
-    )
 
 
 def booking_of(town: Town, request: tables.Request, run: Run, ride: Ride, begin: tuple[int, int]) -> tables.Booking:
@@ -302,33 +261,6 @@ def _update(town: Town, request_id: str, fields: dict[str, Any]) -> tables.Reque
     return town.store.commit(change, rider=rider_id)
 
 
-def _complete(row: tables.Request) -> date:
-    if row.origin_lat is None or row.destination_lat is None or row.service_date is None:
-        raise Invalid("unanswered")
-    if (row.origin_lat, row.origin_lon) == (row.destination_lat, row.destination_lon):
-        raise Invalid("same place")
-    return row.service_date
-
-
-def _destination(row: tables.Request) -> Place:
-    return Place(row.destination_lat or 0, row.destination_lon or 0)
-
-
-def _windows(row: tables.Request) -> tuple[Window, Window]:
-    if row.arrive_latest is not None:
-        return Window(row.arrive_latest - SEARCH), Window(-DAY, row.arrive_latest)
-    earliest = row.depart_earliest or 0
-    return Window(earliest, earliest + SEARCH), Window()
-
-
-def _meeting_points(town: Town, door: Place, runs: Sequence[Run]) -> tuple[MeetingPoint, ...]:
-    """The door itself, as near as the road comes, then the scheduled stops that residents may use, nearest first."""
-    snapped = town.roads.snap(door)
-    stops = {stop.place for run in runs for stop in run.stops if stop.scheduled and stop.residents and not stop.depot}
-    near = meeting_points(town.roads, door, sorted(stops), FARTHEST_WALK)
-    return (MeetingPoint(snapped.place, snapped.walk), *(MeetingPoint(place, walk) for place, walk in near))
-
-
 def is_travelling(door: Records, request: tables.Request, pickup: int, dropoff: int) -> bool:
     """Has the rider of a request booked another trip that overlaps these seconds of its day? Nobody travels twice at once."""
     booked = door.list_bookings(rider_id=request.rider_id, service_date=request.service_date, status="booked")
@@ -344,7 +276,7 @@ def _booking(town: Town, request: tables.Request, offer: Offer, key: tuple[str, 
         ride_id=offer.ride.id,
         key=key[0],
         request_hash=key[1],
-        service_date=_complete(request),
+        service_date=wishes.service_date(request),
         pickup=offer.pickup_time,
         dropoff=offer.dropoff_time,
         pickup_label=label_of(town, offer.pickup, request.origin_label),
@@ -360,42 +292,3 @@ def _booking(town: Town, request: tables.Request, offer: Offer, key: tuple[str, 
 def label_of(town: Town, point: MeetingPoint, door: str) -> str:
     """Name a meeting point for people: the door itself by what its owner called it, another by what stands there."""
     return door if point.walk <= 60 else town.places.describe(point.place) or door
-
-
-def _serializer(town: Town) -> URLSafeSerializer:
-    return URLSafeSerializer(town.settings.secret_key, salt="noriai offer")
-
-
-def _answers(row: tables.Request) -> list[Any]:
-    """What an offer answers: an offer for other answers than the request now has is no longer its offer."""
-    ends = [row.origin_lat, row.origin_lon, row.destination_lat, row.destination_lon]
-    party = [row.people, row.wheelchairs, row.max_walk, *row.needs]
-    return [_complete(row).isoformat(), *ends, row.depart_earliest, row.arrive_latest, *party]
-
-
-def _sign(town: Town, request: tables.Request, offer: Offer) -> str:
-    ride = offer.ride
-    said = {
-        "request": request.id,
-        "answers": _answers(request),
-        "run": [offer.run, offer.revision],
-        "ends": [[p.place.lat, p.place.lon, p.walk] for p in (offer.pickup, offer.dropoff)],
-        "times": [offer.pickup_time, offer.dropoff_time, offer.detour, offer.delay, offer.expires],
-        "windows": [ride.board.earliest, ride.board.latest, ride.alight.earliest, ride.alight.latest],
-        "ride": [ride.id, ride.pickup, ride.dropoff, ride.party.seats, ride.party.wheelchairs, ride.max_ride],
-        "fare": [offer.fare, offer.fare_currency],
-    }
-    return str(_serializer(town).dumps(json.loads(json.dumps(said))))
-
-
-def _offer_from(said: dict[str, Any]) -> Offer:
-    pickup, dropoff = (MeetingPoint(Place(lat, lon), walk) for lat, lon, walk in said["ends"])
-    ride_id, on, off, seats, wheelchairs, max_ride = said["ride"]
-    a, b, c, d = said["windows"]
-    ride = Ride(ride_id, on, off, Load(seats, wheelchairs), max_ride, board=Window(a, b), alight=Window(c, d))
-    times = said["times"]
-    return Offer(
-        run=said["run"][0], revision=said["run"][1], ride=ride, pickup=pickup, dropoff=dropoff,
-        pickup_time=times[0], dropoff_time=times[1], detour=times[2], delay=times[3], expires=times[4],
-        fare=said["fare"][0], fare_currency=said["fare"][1],
-    )  # fmt: skip

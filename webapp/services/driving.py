@@ -34,7 +34,7 @@ class Passenger:
 class Visit:
     """One stop on the manifest, with the names of those who board and alight; seconds of the service day.
 
-    time: what the timetable or a resident was told of it, as it is expected now.
+    time: what the timetable or a resident was told of it, as it is expected now; once it is left, when that was.
     """
 
     stop: str
@@ -69,7 +69,12 @@ def read_manifest(town: Town, run_id: str, *, operator: str) -> Manifest:
         labels, names = records.run_labels(run_id), _names(records, run)
         events = records.list_events(run_id)
     passengers = _passengers(run, names, _states(run, events))
-    reached = {event.stop_id: event.kind for event in events if event.kind in ("arrived", "departed")}
+    zone = town.settings.timezone
+    reached = {
+        event.stop_id: (event.kind, service_day.seconds_of(event.happened_at, head.service_date, zone))
+        for event in events
+        if event.kind in ("arrived", "departed")
+    }
     visits = {visit.stop.id: visit for visit in schedule.timetable(run, town.roads)}
     people: Counter[str] = Counter()
     for passenger in passengers.values():
@@ -77,7 +82,7 @@ def read_manifest(town: Town, run_id: str, *, operator: str) -> Manifest:
     return Manifest(
         head=head,
         visits=tuple(
-            _visit(line, visits[line.stop], labels[line.stop][0], passengers, reached.get(line.stop, "ahead"))
+            _visit(line, visits[line.stop], labels[line.stop][0], passengers, reached.get(line.stop, ("ahead", 0)))
             for line in manifest.lines(run, town.roads)
         ),
         aboard=people["boarded"],
@@ -101,20 +106,21 @@ def _passengers(run: Run, names: dict[str, str], states: dict[str, str]) -> dict
 
 
 def _visit(
-    line: manifest.Line, timed: schedule.Visit, label: str, passengers: dict[str, Passenger], reached: str
+    line: manifest.Line, timed: schedule.Visit, label: str, passengers: dict[str, Passenger], reached: tuple[str, int]
 ) -> Visit:
+    state, at = reached
     return Visit(
         stop=line.stop,
         label=label,
         place=(timed.stop.place.lat, timed.stop.place.lon),
-        time=shown_time(timed),
+        time=at if state == "departed" else shown_time(timed),
         departure=line.departure,
         planned=line.planned,
         depot=timed.stop.depot,
         boarding=tuple(passengers[name] for name in line.boarding),
         alighting=tuple(passengers[name] for name in line.alighting),
         load=line.load,
-        state="departed" if line.served else reached,
+        state="departed" if line.served else state,
     )
 
 
@@ -167,7 +173,9 @@ def record(town: Town, tap: Tap, *, operator: str, actor: str) -> bool:
         events = door.list_events(tap.run)
         if any(event.id == tap.id for event in events):
             return False
-        _check(door.get_run(tap.run), events, tap)
+        run = door.get_run(tap.run)
+        _check(run, events, tap)
+        news = _states(run, events).get(tap.ride) != tap.kind
         added = door.add_event(
             tables.Event(
                 id=tap.id,
@@ -180,7 +188,7 @@ def record(town: Town, tap: Tap, *, operator: str, actor: str) -> bool:
                 actor=actor,
             )
         )
-        if added:
+        if added and news:
             _tell_family(town, door, head, tap)
         return added
 

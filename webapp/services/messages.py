@@ -44,7 +44,7 @@ def _send(town: Town, row: tables.Outbox, address: str, language: str) -> int:
     try:
         with smtplib.SMTP(host, int(port or 25), timeout=10) as server:
             server.send_message(_compose(town, row, address, language or town.settings.language))
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, smtplib.SMTPException, ValueError, LookupError) as error:  # one bad row must not stop the others
         reason = type(error).__name__
         town.store.commit(lambda door: door.mark_failed(number, reason))
         return 0

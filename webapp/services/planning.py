@@ -11,7 +11,7 @@ from matching.model import Broken, Rule, Run
 from matching.plan import Progress
 from webapp.db import tables
 from webapp.db.store import Door, PromiseBroken, Revision
-from webapp.services import booking
+from webapp.services import booking, wishes
 from webapp.town import Town
 
 ITS_OWN = frozenset({Rule.BELL, Rule.WINDOW, Rule.MAX_RIDE})
@@ -41,7 +41,7 @@ def replan(
         runs = records.list_runs(day)
         waiting = records.list_requests(service_date=day, status="waiting")
         riders = {row.rider_id: records.get_user(row.rider_id) for row in waiting}
-    wishes = [booking.trip_request(town, row, riders[row.rider_id], runs) for row in waiting]
+    wishes = [wishes.trip_request(town, row, riders[row.rider_id], runs) for row in waiting]
     now = town.seconds_now(day)
     wishes = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in wishes]
     open_runs = [run for run in runs if run.policy.riders and not promises.broken(run, town.roads)]

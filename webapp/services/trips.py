@@ -10,7 +10,7 @@ from routing.places import Named
 from routing.times import Place
 from webapp.db import tables
 from webapp.db.store import Records
-from webapp.services import booking
+from webapp.services import booking, wishes
 from webapp.services.accounts import FARTHEST_WALK
 from webapp.services.errors import Invalid, NotAllowed, NotFound
 from webapp.town import Town
@@ -228,7 +228,7 @@ def _suggestion(request: tables.Request, change: Change) -> Suggestion:
         arrive = request.arrive_latest + change.amount
         arrive = -(-arrive // ROUND) * ROUND if change.amount > 0 else arrive // ROUND * ROUND
         return Suggestion("arrive", arrive, arrive)
-    pickup = (request.depart_earliest or 0) + change.amount + (booking.SEARCH if change.amount > 0 else 0)
+    pickup = (request.depart_earliest or 0) + change.amount + (wishes.SEARCH if change.amount > 0 else 0)
     return Suggestion("depart", pickup // ROUND * ROUND, pickup)
 
 

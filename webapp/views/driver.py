@@ -130,7 +130,9 @@ def _news(read: Manifest) -> str:
         for passenger in visit.boarding
         if passenger.ride in came
     ]
-    return ". ".join([*told, *([_("Booking cancelled: the list has changed.")] if went else [])])
+    if went:
+        told.append(_("Booking cancelled: the list has changed."))
+    return ". ".join(told) or _("The plan of this run has changed.")
 
 
 def _owner() -> str:

@@ -1,0 +1,69 @@
+"""A resident's request in the words of `matching`: meeting points on the road, windows, party, and no name."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from matching.model import DAY, Load, MeetingPoint, Run, TripRequest, Window
+from routing.places import meeting_points
+from routing.times import Place
+from webapp import service_day
+from webapp.db import tables
+from webapp.services.accounts import FARTHEST_WALK
+from webapp.services.errors import Invalid
+from webapp.town import Town
+
+SEARCH = 2 * 3600
+"""Seconds after "from" or before "by" within which a trip still answers what was asked."""
+
+
+def trip_request(town: Town, row: tables.Request, rider: tables.User, runs: Sequence[Run]) -> TripRequest:
+    """Say what a rider asked for; `runs` name the stops to which the party could walk. Raises Invalid when unanswered."""
+    day = service_date(row)
+    origin = Place(row.origin_lat or 0, row.origin_lon or 0)
+    destination = Place(row.destination_lat or 0, row.destination_lon or 0)
+    depart, arrive = _windows(row)
+    return TripRequest(
+        id=row.id,
+        service_date=day.isoformat(),
+        pickups=_meeting_points(town, origin, runs),
+        dropoffs=_meeting_points(town, destination, runs),
+        party=Load(row.people - row.wheelchairs, row.wheelchairs),
+        depart=depart,
+        arrive=arrive,
+        asked_at=service_day.seconds_of(row.asked_at or town.clock(), day, town.settings.timezone),
+        max_walk=row.max_walk,
+        needs=frozenset(row.needs),
+        groups=frozenset(rider.groups),
+    )
+
+
+def service_date(row: tables.Request) -> date:
+    """Give the date of a request of which every question is answered. Raises Invalid otherwise."""
+    if row.origin_lat is None or row.destination_lat is None or row.service_date is None:
+        raise Invalid("unanswered")
+    if (row.origin_lat, row.origin_lon) == (row.destination_lat, row.destination_lon):
+        raise Invalid("same place")
+    return row.service_date
+
+
+def answers(row: tables.Request) -> list[Any]:
+    """List what an offer answers: an offer for other answers than the request now has is no longer its offer."""
+    ends = [row.origin_lat, row.origin_lon, row.destination_lat, row.destination_lon]
+    party = [row.people, row.wheelchairs, row.max_walk, *row.needs]
+    return [service_date(row).isoformat(), *ends, row.depart_earliest, row.arrive_latest, *party]
+
+
+def _windows(row: tables.Request) -> tuple[Window, Window]:
+    if row.arrive_latest is not None:
+        return Window(row.arrive_latest - SEARCH), Window(-DAY, row.arrive_latest)
+    earliest = row.depart_earliest or 0
+    return Window(earliest, earliest + SEARCH), Window()
+
+
+def _meeting_points(town: Town, door: Place, runs: Sequence[Run]) -> tuple[MeetingPoint, ...]:
+    """The door itself, as near as the road comes, then the scheduled stops that residents may use, nearest first."""
+    snapped = town.roads.snap(door)
+    stops = {stop.place for run in runs for stop in run.stops if stop.scheduled and stop.residents and not stop.depot}
+    near = meeting_points(town.roads, door, sorted(stops), FARTHEST_WALK)
+    return (MeetingPoint(snapped.place, snapped.walk), *(MeetingPoint(place, walk) for place, walk in near))
