@@ -127,9 +127,7 @@ def without(run: Run, ride_id: str) -> Run:
     return replace(run, stops=stops, rides=rides)
 
 
-def _insert(
-    request: TripRequest, timed: Timed, ends: tuple[End, End], times: TravelTimes
-) -> Insertion | Rule:
+def _insert(request: TripRequest, timed: Timed, ends: tuple[End, End], times: TravelTimes) -> Insertion | Rule:
     """Build the run with this ride and time it exactly: the insertion, or the rule that it would break."""
     on, off = ends
     run = timed.run

@@ -65,9 +65,7 @@ def _free_seat_seconds(run: Run, times: TravelTimes) -> int:
 
 def _ridden_seconds(run: Run, times: TravelTimes) -> int:
     at = {visit.stop.id: visit for visit in timetable(run, times)}
-    return sum(
-        (at[ride.dropoff].begin - at[ride.pickup].departure) * ride.party.people for ride in run.residents
-    )
+    return sum((at[ride.dropoff].begin - at[ride.pickup].departure) * ride.party.people for ride in run.residents)
 
 
 def _mean(values: Iterable[int]) -> float:

@@ -173,7 +173,7 @@ class Stop:
 class Ride:
     """A party aboard from stop `pickup` to stop `dropoff` (stop ids of one run).
 
-    board, alight: when its pickup and its drop-off may begin, as promised to it; dwell: seconds it adds at each of both.
+    board, alight: when its pickup and its drop-off may begin, as promised to it; dwell: seconds it adds at each.
     max_ride: most seconds from the end of the pickup's dwell to the arrival at the drop-off, waiting aboard counted.
     groups: what entitles a resident to ride; committed: rides by standing arrangement, and its plan comes first.
     """

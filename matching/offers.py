@@ -1,4 +1,4 @@
-"""A request and the runs of its day become a few diverse offers, or the reason and the smallest change that would help."""
+"""A request and the runs of its day become a few diverse offers, or the reason and the smallest change that helps."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -147,9 +147,7 @@ def _delay(before: Run, after: Run, times: TravelTimes) -> int:
     return max((then[stop] - now[stop] for stop in used), default=0)
 
 
-def _refuse(
-    request: TripRequest, timed: Sequence[Timed], searches: Sequence[Search], times: TravelTimes
-) -> Refusal:
+def _refuse(request: TripRequest, timed: Sequence[Timed], searches: Sequence[Search], times: TravelTimes) -> Refusal:
     stopped = sum((searched.stopped for searched in searches), Counter[Rule]())
     rule = Search((), stopped).nearest_miss()
     cited = (one.run.policy.article(rule) for one, said in zip(timed, searches, strict=True) if rule in said.stopped)
@@ -172,7 +170,7 @@ def _other_time(request: TripRequest, timed: Sequence[Timed], times: TravelTimes
 
 
 def _shift(request: TripRequest, one: Insertion) -> int | None:
-    """Least seconds by which both of the request's windows must move for this insertion to suit them; None: no move does."""
+    """Least seconds by which both windows of a request must move for this insertion to suit them; None: no move does."""
     wishes = ((one.pickup_time, request.depart), (one.dropoff_time, request.arrive))
     least = max((time - window.latest for time, window in wishes if window.latest < LATEST), default=-DAY)
     most = min((time - window.earliest for time, window in wishes if window.earliest > -DAY), default=LATEST)
@@ -180,9 +178,9 @@ def _shift(request: TripRequest, one: Insertion) -> int | None:
 
 
 def _longer_walk(request: TripRequest, timed: Sequence[Timed], times: TravelTimes) -> Change | None:
-    """The shortest walk, beyond what was asked, that leads to a seat; a longer one never closes what a shorter opens."""
+    """The shortest walk, beyond what was asked, that finds a seat; a longer one never closes what a shorter opens."""
     walks = sorted({p.walk for p in (*request.pickups, *request.dropoffs) if p.walk > request.max_walk})
-    enough = bisect_left(walks, True, key=lambda walk: _seated(replace(request, max_walk=walk), timed, times))
+    enough = bisect_left(walks, 1, key=lambda walk: int(_seated(replace(request, max_walk=walk), timed, times)))
     return Change("walk", walks[enough]) if enough < len(walks) else None
 
 

@@ -27,7 +27,7 @@ class Visit:
 
 
 def timetable(run: Run, times: TravelTimes) -> tuple[Visit, ...]:
-    """Time every stop of a run, in order. A run that cannot keep its promises is timed all the same, late where it is."""
+    """Time every stop of a run, in order. A run that cannot keep its promises is timed too, late where it is."""
     on: dict[str, list[Ride]] = defaultdict(list)
     off: dict[str, list[Ride]] = defaultdict(list)
     for ride in run.rides:

@@ -73,7 +73,7 @@ class _Road:
 
 
 def _ends(timed: Timed, points: list[MeetingPoint], road: _Road, stopped: Stopped) -> Iterator[End]:
-    """List where a ride could begin or end: at open scheduled stops, and between stops where the policy lets a run go."""
+    """List where a ride could begin or end: at open scheduled stops, and between stops where the policy allows."""
     run = timed.run
     first, last = timed.part
     most = {Detour.NONE: -1, Detour.ON_ROUTE: ON_ROUTE_SLACK, Detour.UP_TO: timed.spare_detour}[run.policy.detour]
@@ -123,7 +123,7 @@ def no_room(party: Load) -> Rule:
 
 
 def _too_late(request: TripRequest, timed: Timed, begin: int, limit: int) -> Rule:
-    """Name what makes a pickup at `begin` too late: the notice, the party's own times, or what binds position `limit`."""
+    """Name what makes a pickup at `begin` too late: the notice, the party's own times, or what binds `limit`."""
     if begin == request.asked_at + timed.run.policy.notice > request.depart.earliest:
         return Rule.CUTOFF
     if begin > min(request.depart.latest, request.arrive.latest):
@@ -205,7 +205,7 @@ class _Boarded:
         else:
             way = self._road.to[place][at] if off.added else 0
             arrival = self._pushed[at] + way if off.added else self._pushed[at] - self._scheduled_dwell(at)
-            ridden = self._ridden(at, off.added) + way
+            ridden = self._ridden(at, added=off.added) + way
             extra = on.extra + off.extra
         begin = max(arrival, self._request.arrive.earliest)
         onward = begin + self._dwell + self._road.back[place][at + 1] if off.added else begin
@@ -219,7 +219,7 @@ class _Boarded:
             return Rule.MAX_RIDE, extra
         return (Rule.DETOUR if self._too_far(off, extra) else None), extra
 
-    def _ridden(self, at: int, added: bool) -> int:
+    def _ridden(self, at: int, *, added: bool) -> int:
         """Seconds aboard without any waiting, from the pickup to the arrival at stop `at`, or to its departure."""
         on, busy = self._on, self._timed.busy
         aboard = busy[at] - busy[on.at + 1] if at > on.at else 0
@@ -233,6 +233,7 @@ class _Boarded:
         first, last = self._timed.part
         inside = [end.added and first <= end.at < last for end in (self._on, off)]
         if self._timed.run.policy.detour is Detour.UP_TO:
-            both = extra if all(inside) else sum(end.extra for end, yes in zip((self._on, off), inside, strict=True) if yes)
+            alone = sum(end.extra for end, yes in zip((self._on, off), inside, strict=True) if yes)
+            both = extra if all(inside) else alone
             return any(inside) and both > self._timed.spare_detour
         return all(inside) and self._on.at == off.at and extra > ON_ROUTE_SLACK

@@ -38,7 +38,7 @@ def replan(
     """Place as many requests as possible on runs, then drive as little as possible, in `seconds` of search.
 
     Booked rides stay on their run and within their promised windows; only their own stops may move. A run that breaks
-    a promise already is left alone. The answer is never worse than `runs`, nor than inserting one after another.
+    a promise already is left alone. The answer is never worse than `runs`, nor than insertion round by round.
     """
     now, rounds = [*runs], _rounds(requests)
     for asked in rounds:

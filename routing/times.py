@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Seconds = NDArray[np.int32]
 
 NO_WAY = 2**29
-"""Seconds that `TravelTimes.table` holds where no road leads; larger than any service day; three of them still fit an int32."""
+"""Seconds that `TravelTimes.table` holds where no road leads: more than any day has, and three of them fit an int32."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

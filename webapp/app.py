@@ -71,7 +71,7 @@ def _static_version(folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _speak_their_language(app: Flask, user: Any, **_: Any) -> None:
+def _speak_their_language(_app: Flask, user: Any, **_: Any) -> None:
     session.setdefault("language", user.row.language)
 
 

@@ -135,7 +135,7 @@ def area() -> None:
 def area_add(name: str, source: str) -> None:
     """Prepare the roads of SOURCE as area NAME.
 
-    SOURCE is "helsinki" (built in), a file (.osm.pbf, .osm, .osm.gz, .graphml), or "place:Porvoo, Finland" (downloaded).
+    SOURCE is "helsinki" (built in), a file (.osm.pbf, .osm, .osm.gz, .graphml) or "place:Porvoo, Finland" (download).
 
     Example: noriai area add porvoo porvoo.osm.pbf
     """
@@ -149,7 +149,7 @@ def _prepare(name: str, source: str, settings: Settings) -> None:
     from routing.graph import prepare
 
     with Console(stderr=True).status(f"preparing {name}") as status:
-        prepare(name, source, settings.areas / name, lambda said: status.update(said))
+        prepare(name, source, settings.areas / name, status.update)
 
 
 @area.command("list")
@@ -289,7 +289,7 @@ def _serve(town: Town, port: int, *, host: str = "127.0.0.1", hints: bool = Fals
         again = "uv sync --reinstall-package noriai"
         click.echo(f"Maps and live updates are missing ({', '.join(missing)}); fetch them: {again}", err=True)
     if hints:
-        _hint(site, town)
+        _hint(site)
     stopped = threading.Event()
     threading.Thread(target=_every, args=(stopped, MAIL_EVERY, messages.deliver, town), daemon=True).start()
     threading.Thread(target=_every, args=(stopped, DAYS_EVERY, schedules.extend, town), daemon=True).start()
@@ -298,11 +298,12 @@ def _serve(town: Town, port: int, *, host: str = "127.0.0.1", hints: bool = Fals
     stopped.set()
 
 
-def _hint(site: Any, town: Town) -> None:
+def _hint(site: Any) -> None:
     """Tell who can sign in, on the sign-in page and here: the demo's people are nobody's."""
     from webapp.demo import PASSWORD, read_table
 
-    people = [(row["role"] + (f", {row['operator']}" if row["operator"] else ""), row["email"]) for row in read_table("users.csv")]
+    rows = read_table("users.csv")
+    people = [(", ".join(filter(None, (row["role"], row["operator"]))), row["email"]) for row in rows]
     site.jinja_env.globals["hints"] = {"password": PASSWORD, "people": people}
     table = Table("role", "e-mail address", title=f"Sign in with the password {PASSWORD}", title_justify="left")
     for role, email in people:

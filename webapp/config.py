@@ -3,11 +3,14 @@
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkstemp
 from zoneinfo import ZoneInfo
 
 LANGUAGES = {"en": "English", "fi": "Suomi", "ja": "日本語", "ko": "한국어"}
+MOST_DAYS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +48,22 @@ class Settings:
 
 
 def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Settings:
-    """Read settings from `NORIAI_*`; a home without a secret key is given one, kept in a file that only its owner reads.
+    """Read settings from `NORIAI_*`; a home without a secret key is given one in a file that only its owner reads.
 
-    Raises ValueError when a number or a time zone cannot be read.
+    What is set to nothing counts as not set. Raises ValueError when a number, a language or a time zone cannot be read.
     """
+    env = {name: value for name, value in env.items() if value}
     folder = home or Path(env.get("NORIAI_HOME", ".noriai")).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     default = Settings(folder, f"sqlite:///{folder / 'noriai.db'}", "")
     return Settings(
         home=folder,
-        database_url=env.get("NORIAI_DATABASE_URL") or default.database_url,
+        database_url=env.get("NORIAI_DATABASE_URL", default.database_url),
         secret_key=env.get("NORIAI_SECRET_KEY") or _own_secret(folder / "secret-key"),
         area=env.get("NORIAI_AREA", default.area),
-        timezone=ZoneInfo(env.get("NORIAI_TIMEZONE", default.timezone.key)),
-        language=env.get("NORIAI_LANGUAGE", default.language),
-        horizon_days=int(env.get("NORIAI_HORIZON_DAYS", default.horizon_days)),
+        timezone=_timezone(env.get("NORIAI_TIMEZONE", default.timezone.key)),
+        language=_language(env.get("NORIAI_LANGUAGE", default.language)),
+        horizon_days=_days(env.get("NORIAI_HORIZON_DAYS", str(default.horizon_days))),
         desk_phone=env.get("NORIAI_DESK_PHONE", default.desk_phone),
         policy=env.get("NORIAI_POLICY", default.policy),
         smtp=env.get("NORIAI_SMTP", default.smtp),
@@ -68,8 +72,33 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
     )
 
 
+def _timezone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        message = f"NORIAI_TIMEZONE is {name!r}, which is no time zone: write a name such as Europe/Helsinki"
+        raise ValueError(message) from error
+
+
+def _language(code: str) -> str:
+    if code not in LANGUAGES:
+        raise ValueError(f"NORIAI_LANGUAGE is {code!r}: write one of {', '.join(LANGUAGES)}")
+    return code
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_DAYS:
+        raise ValueError(f"NORIAI_HORIZON_DAYS is {text!r}: write a number of days from 1 to {MOST_DAYS}")
+    return int(text)
+
+
 def _own_secret(path: Path) -> str:
+    """Read the secret of this home; the first process to come makes it, whole before anybody can read it."""
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        number, fresh = mkstemp(dir=path.parent)  # only its owner may read such a file
+        with os.fdopen(number, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            path.hardlink_to(fresh)
+        Path(fresh).unlink()
     return path.read_text(encoding="ascii").strip()

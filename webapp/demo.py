@@ -227,7 +227,7 @@ def _ask(town: Town, demo: Demo, row: dict[str, str], *, rider: tables.User, des
 def _replan(town: Town, demo: Demo, solve: int, tell: Callable[[str, int, int], None]) -> None:
     began = time.perf_counter()
 
-    def progress(said: Progress) -> None:
+    def progress(_: Progress) -> None:
         tell("re-plan", min(solve, int(time.perf_counter() - began)), solve)
 
     done = planning.replan(town, demo.day, seconds=solve, progress=progress)

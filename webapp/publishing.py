@@ -60,7 +60,9 @@ def _place(stop: ScheduledStop, entry: PlaceEntry | None, places: PlaceIndex) ->
     return chosen[0].place if chosen else None
 
 
-def publish(scheduled: ScheduledRun, file: ScheduleFile, located: Located, *, day: date, policy: Policy) -> Published | None:
+def publish(
+    scheduled: ScheduledRun, file: ScheduleFile, located: Located, *, day: date, policy: Policy
+) -> Published | None:
     """Make the run of one date; None on a day on which it does not go. `located` must have found every stop."""
     shift = scheduled.runs_on(day)
     if shift is None:
@@ -128,7 +130,7 @@ def _rides(scheduled: ScheduledRun, stops: Sequence[str]) -> tuple[list[Ride], d
 
 
 def _capacity(scheduled: ScheduledRun, vehicle: Vehicle | None, rides: Sequence[Ride]) -> Capacity:
-    """Take the seats of the row, else of the vehicle; where neither says, there are as many as committed riders need."""
+    """Take the seats of the row, else of the vehicle; where neither says, as many as committed riders need."""
     if scheduled.seats is not None:
         return Capacity.of(scheduled.seats, scheduled.wheelchairs, scheduled.seats_per_wheelchair)
     if vehicle is not None and vehicle.seats is not None:
@@ -148,7 +150,7 @@ def _policy(scheduled: ScheduledRun, policy: Policy) -> Policy:
 
 
 def add_depots(published: Sequence[Published], vehicles: dict[str, Vehicle]) -> list[Published]:
-    """Let each vehicle of a day start and end at its depot, and share the time between two of its runs half and half."""
+    """Let each vehicle of a day start and end at its depot, and share the time between two of its runs by halves."""
     done = []
     for code in sorted({one.run.vehicle for one in published}):
         chain = sorted((one for one in published if one.run.vehicle == code), key=lambda one: _span(one.run)[0])

@@ -1,4 +1,4 @@
-"""Between instants and seconds of a service day, whose zero is noon minus twelve hours in the town's time zone (GTFS)."""
+"""Between instants and seconds of a service day, whose zero is noon minus twelve hours in the town's zone (GTFS)."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ def day_start(day: date, timezone: ZoneInfo) -> datetime:
 
 def seconds_of(instant: datetime, day: date, timezone: ZoneInfo) -> int:
     """Count whole seconds from a service day's start to an instant (UTC); negative before it."""
-    return int((instant - day_start(day, timezone)).total_seconds())
+    return (instant - day_start(day, timezone)) // timedelta(seconds=1)
 
 
 def instant_of(seconds: int, day: date, timezone: ZoneInfo) -> datetime:

@@ -74,8 +74,8 @@ class Door(Records):
 
         labels: of new stops, (text, only its driver may read it); a stop that is kept keeps its own.
         members: ride id -> member code, for new committed rides. head: needed for a new run; renames a kept one.
-        as_published: keep what a schedule says of a run that is new, or that no resident and no event has touched, although
-        it is late; what no driver could follow is refused all the same.
+        as_published: keep what a schedule says of a run that is new, or that no resident and no event has touched,
+        although it is late; what no driver could follow is refused all the same.
 
         Raises PromiseBroken, or StoreError when the kept run is not locked, or not the one that `run` was made from.
         """

@@ -32,7 +32,7 @@ def riders_allowed(words: str, names: FieldNames) -> tuple[str, ...]:
 
 
 def detour_rule(words: str, names: FieldNames) -> DetourRule | None:
-    """Read `none`, `on route`, `up to 5 min`, `deadhead`, or one of them with `+ deadhead`; None where it is neither."""
+    """Read `none`, `on route`, `up to 5 min`, `deadhead`, or one of them with `+ deadhead`; None for other words."""
     rule = DetourRule()
     for item in filter(None, map(str.strip, _AND.split(words))):
         part = _part(item, names)

@@ -108,7 +108,7 @@ def _half_day_time(core: str, half: int) -> int | Unclear:
 
 
 def _clock_time(core: str, *, said_to_be_time: bool) -> int | Unclear:
-    """Read hours and minutes; a number that could as well be something else counts only where words say it is a time."""
+    """Read hours and minutes; a number that could be something else counts only where words say it is a time."""
     if core in _NOON:
         return 12 * 3600
     if (

@@ -65,7 +65,7 @@ def _unpacked(content: bytes) -> _Parts | Unopened:
             if len(infos) > _MOST_PARTS or sum(info.file_size for info in infos) > _MOST_UNPACKED:
                 return Unopened("E-FILE-BIG")
             parts = {info.filename: archive.read(info) for info in infos}
-    except Exception:  # noqa: BLE001  a damaged archive fails in any part of zipfile, zlib, bz2, lzma or struct
+    except Exception:
         return Unopened("E-FILE-TYPE")
     return _Parts(parts) if "xl/workbook.xml" in parts else Unopened("E-FILE-TYPE")
 

@@ -74,9 +74,7 @@ def _address(text: str) -> str:
         raise Invalid("email") from error
 
 
-def add_caller(
-    town: Town, *, name: str, phone: str, groups: Sequence[str] = (), max_walk: int = 300
-) -> tables.User:
+def add_caller(town: Town, *, name: str, phone: str, groups: Sequence[str] = (), max_walk: int = 300) -> tables.User:
     """Register somebody who books by phone; the one who has this very name and number already is given instead.
 
     Raises Invalid for a name or a number that nobody could be found by.

@@ -212,7 +212,7 @@ def cancel(town: Town, booking_id: str, *, actor: str) -> tables.Booking:
 
 
 def wait(town: Town, request_id: str) -> tables.Request:
-    """Put a refused request on the waiting list: the next re-planning that finds a seat books it and tells the rider."""
+    """Put a refused request on the waiting list: a re-planning that finds a seat books it and tells the rider."""
     with town.store.read() as records:
         if records.get_request(request_id).status not in ("refused", "waiting"):
             raise Conflict("not refused")
@@ -227,7 +227,7 @@ def stop_waiting(town: Town, request_id: str) -> tables.Request:
 
 
 def booking_of(town: Town, request: tables.Request, run: Run, ride: Ride, begin: tuple[int, int]) -> tables.Booking:
-    """Make the booking of a ride that a re-planning placed, promised as an offer would be (`begin`: pickup, drop-off)."""
+    """Make the booking of a ride that a re-planning placed, promised as an offer is (`begin`: pickup, drop-off)."""
     stops = {stop.id: stop.place for stop in run.stops}
     pickup, dropoff = offers.told(begin[0]), -offers.told(-begin[1])
     ends = [
@@ -262,7 +262,7 @@ def _update(town: Town, request_id: str, fields: dict[str, Any]) -> tables.Reque
 
 
 def is_travelling(door: Records, request: tables.Request, pickup: int, dropoff: int) -> bool:
-    """Has the rider of a request booked another trip that overlaps these seconds of its day? Nobody travels twice at once."""
+    """Has the rider of a request booked a trip that overlaps these seconds? Nobody travels twice at once."""
     booked = door.list_bookings(rider_id=request.rider_id, service_date=request.service_date, status="booked")
     return any(other.pickup < dropoff and pickup < other.dropoff for other in booked)
 

@@ -1,4 +1,4 @@
-"""What people are told: written to the outbox in the transaction of what happened, sent afterwards, retried until sent."""
+"""What people are told: written to the outbox with what happened, sent afterwards, retried until sent."""
 
 import smtplib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def tell(door: Door, kind: str, user_id: str | None, facts: Mapping[str, Any], *
 
 
 def deliver(town: Town) -> int:
-    """Send what waits in the outbox by e-mail and count what was sent; what fails stays, with the reason, for the next try."""
+    """Send what waits in the outbox by e-mail, and count it; what fails stays, with the reason, for the next try."""
     if not town.settings.smtp:
         return 0
     with town.store.read() as records:

@@ -1,4 +1,4 @@
-"""Re-planning behind the residents' backs and never against them, and the check that every promise ever made was kept."""
+"""Re-planning for residents and never against them, and the check that every promise ever made was kept."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,9 +29,7 @@ class Replanned:
     drive_after: int
 
 
-def replan(
-    town: Town, day: date, *, seconds: int, progress: Callable[[Progress], None] | None = None
-) -> Replanned:
+def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress], None] | None = None) -> Replanned:
     """Re-plan a service date for at most `seconds`, book what the waiting list gains, and tell those riders.
 
     The plan is made with no transaction open; each run then goes through the write door, rebased on what it became
@@ -83,7 +81,7 @@ def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> lis
 def _still_wanted(
     door: Door, planned: Run, waiting: dict[str, tables.Request], town: Town
 ) -> dict[str, tables.Request]:
-    """Give the requests of newly planned rides that wait for a seat now, and whose rider is then not on another trip."""
+    """Give the newly planned requests that wait for a seat now, and whose rider is then not on another trip."""
     begin = {visit.stop.id: visit.begin for visit in schedule.timetable(planned, town.roads)}
     rows: dict[str, tables.Request] = {}
     for ride in planned.residents:
@@ -135,9 +133,9 @@ class Fault:
 
 
 def verify(town: Town, day: date | None = None) -> tuple[int, list[Fault]]:
-    """Judge every revision that every run ever had, and hold every booking against its run: revisions judged, and faults.
+    """Judge every revision that every run ever had, and every booking: how many revisions were judged, and the faults.
 
-    What a schedule cannot keep by itself is its operator's to mend, and no fault while nobody but its own riders is on it.
+    What a schedule cannot keep by itself is its operator's to mend, and no fault while only its own riders are on it.
     """
     with town.store.read() as records:
         ids = records.all_run_ids(day)
@@ -175,7 +173,6 @@ def _unkept(current: dict[str, Run], bookings: list[tables.Booking]) -> list[Fau
         if ride is None or one.pickup not in ride.board or ride.alight.latest < one.dropoff - 60:
             faults.append(Fault(run.id, run.revision, Broken(Rule.WINDOW, one.ride_id)))
     for run in current.values():
-        for ride in run.residents:
-            if (run.id, ride.id) not in told:
-                faults.append(Fault(run.id, run.revision, Broken(Rule.WHO, ride.id)))
+        untold = (ride for ride in run.residents if (run.id, ride.id) not in told)
+        faults += [Fault(run.id, run.revision, Broken(Rule.WHO, ride.id)) for ride in untold]
     return faults

@@ -101,7 +101,7 @@ def get_upload(town: Town, upload_id: str, *, operator: str) -> tables.Upload:
 
 
 def confirm(town: Town, upload_id: str, *, operator: str, actor: str) -> Kept:
-    """Keep what an upload showed, all of it in one transaction. Raises Conflict when it has errors or was kept before."""
+    """Keep what an upload showed, all of it at once. Raises Conflict when it has errors or was kept before."""
     row = get_upload(town, upload_id, operator=operator)
     if row.content is None:
         raise Conflict("upload done")
@@ -166,7 +166,13 @@ def _keep_runs(door: Door, runs: Sequence[Published], actor: str | None) -> Kept
             new, changed = new + (known is None), changed + (known is not None)
             run = one.run if known is None else replace(one.run, revision=known.revision)
             door.keep(
-                run, cause="published", actor=actor, labels=one.labels, members=one.members, head=head, as_published=True
+                run,
+                cause="published",
+                actor=actor,
+                labels=one.labels,
+                members=one.members,
+                head=head,
+                as_published=True,
             )
     return Kept(new, changed, unchanged, tuple(held))
 
@@ -175,9 +181,7 @@ def _keep_vehicles(door: Door, checked: Checked, operator: str) -> None:
     for one in checked.file.vehicles.values():
         capacity = Capacity.of(one.seats or 0, one.wheelchairs, one.seats_per_wheelchair)
         layouts = [[layout.seats, layout.wheelchairs] for layout in capacity.layouts]
-        door.put(
-            tables.Vehicle(operator_id=operator, code=one.code, layouts=layouts, description=one.description)
-        )
+        door.put(tables.Vehicle(operator_id=operator, code=one.code, layouts=layouts, description=one.description))
 
 
 def _same(known: Run, new: Run) -> bool:
@@ -210,7 +214,7 @@ def _of_day(
 
 
 def _judge(town: Town, runs: Sequence[Published], notes: Messages) -> None:
-    """Say once of each run what the road makes of its timetable; a run that would break a promise is closed to residents."""
+    """Say once of each run what the road makes of its timetable; one that would break a promise takes no residents."""
     seen: set[str] = set()
     for one in runs:
         if one.code in seen:
@@ -226,8 +230,8 @@ def _remarks(run: Run, town: Town) -> Iterator[tuple[str, dict[str, Any]]]:
         return
     depots = {stop.id for stop in run.stops if stop.depot}
     for fault in broken(run, town.roads):
-        rule = None if fault.where in depots else fault.rule
-        code = {Rule.BELL: "W-BELL", Rule.MAX_RIDE: "W-RIDE-LONG"}.get(rule, "W-VEHICLE-TIGHT")
+        known = {Rule.BELL: "W-BELL", Rule.MAX_RIDE: "W-RIDE-LONG"}.get(fault.rule)
+        code = known if known and fault.where not in depots else "W-VEHICLE-TIGHT"
         yield code, {"stop": fault.where, "minutes": str(-(-fault.excess // 60))}
     for visit in timetable(run, town.roads):
         planned = visit.stop.planned

@@ -18,7 +18,7 @@ SEARCH = 2 * 3600
 
 
 def trip_request(town: Town, row: tables.Request, rider: tables.User, runs: Sequence[Run]) -> TripRequest:
-    """Say what a rider asked for; `runs` name the stops to which the party could walk. Raises Invalid when unanswered."""
+    """Say what a rider asked for; `runs` name the stops within a walk. Raises Invalid when unanswered."""
     day = service_date(row)
     origin = Place(row.origin_lat or 0, row.origin_lon or 0)
     destination = Place(row.destination_lat or 0, row.destination_lon or 0)

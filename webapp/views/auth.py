@@ -42,7 +42,7 @@ class Visitor(UserMixin):
     def __init__(self, row: tables.User) -> None:
         self.row = row
         self.id = cast(Any, row.id)
-        self.email, self.password, self.active = row.email, row.password, row.active
+        self.email, self.password, self.active = row.email or "", row.password, row.active
         self.fs_uniquifier = row.fs_uniquifier
         self.name, self.operator_id, self.role_names = row.name, row.operator_id, row.roles
         self.roles = [Role(name) for name in row.roles]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, time
 from functools import wraps
-from typing import Any, ParamSpec, cast
+from typing import ParamSpec, cast
 from unicodedata import normalize
 
 from babel import Locale
@@ -110,7 +110,7 @@ def navigation() -> list[tuple[str, str, bool]]:
 def write_clock(seconds: int, day: date) -> str:
     """Write a second of a service day as the town's clock shows it, of 24 hours in every language: 9:10, 0:40."""
     shown = service_day.local_time(seconds, day, town().settings.timezone)
-    return cast(str, format_skeleton("Hm", shown, locale=locale()))
+    return format_skeleton("Hm", shown, locale=locale())
 
 
 def write_instant(instant: datetime) -> str:
@@ -122,14 +122,14 @@ def write_instant(instant: datetime) -> str:
 
 def write_day(day: date) -> str:
     """Write a date with its weekday, and the year only in languages whose full form has it."""
-    return cast(str, format_date(day, "full", locale=locale()))
+    return format_date(day, "full", locale=locale())
 
 
 def write_money(amount: int, currency: str) -> str:
     """Write an amount of cents, or of yen."""
     if not amount:
         return _("free of charge")
-    return cast(str, format_currency(amount / CENTS.get(currency, 100), currency, locale=locale()))
+    return format_currency(amount / CENTS.get(currency, 100), currency, locale=locale())
 
 
 def write_walk(metres: int) -> str:
@@ -203,7 +203,9 @@ def error_text(code: str) -> str:
         "max_walk": _("Choose how far you can walk."),
         "unanswered": _("Answer all questions first."),
         "same place": _("You start and end at the same place. Change one of them."),
-        "offer expired": _("These times were kept for 15 minutes and have run out. Here are the times that are free now."),
+        "offer expired": _(
+            "These times were kept for 15 minutes and have run out. Here are the times that are free now."
+        ),
         "seat": _("That seat has just been taken. Here are the times that are free now."),
         "overlap": _("You already have a trip at that time."),
         "booked": _("This trip is booked already."),
