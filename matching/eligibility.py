@@ -4,7 +4,7 @@ from matching.model import Broken, Rule, Run, TripRequest, Window
 
 
 def obstacles(request: TripRequest, run: Run) -> list[Broken]:
-    """List the rules that keep a party off a run whatever its stops: who may ride, booking time, size of the vehicle."""
+    """List the rules that keep a party off a run whatever its stops: who may ride, booking time, vehicle size."""
     found = []
     if not run.policy.admits(request.groups):
         found.append(Broken(Rule.WHO, run.id))

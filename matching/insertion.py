@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from matching import eligibility, schedule
 from matching.model import DAY, Detour, MeetingPoint, Ride, Rule, Run, Stop, TripRequest, Window
+from matching.rides import board_late, ride_of
 from matching.screens import ON_ROUTE_SLACK, End, candidates, meets
 from matching.slack import Timed, extra_drives, measure
 from routing.times import Place, TravelTimes
@@ -82,7 +83,7 @@ def search_timed(request: TripRequest, timed: Timed, times: TravelTimes, *, most
 
 
 def _cheapest_first(candidate: tuple[int, End, End]) -> tuple[int, int, tuple[int, bool], tuple[int, bool]]:
-    """Order by cost; of equal ones, a scheduled stop comes before an added one, and an early place before a late one."""
+    """Order by cost; of equal ones, a scheduled stop comes before an added one, an early place before a late one."""
     cost, pickup, dropoff = candidate
     return cost, pickup.added + dropoff.added, pickup.order, dropoff.order
 
@@ -119,14 +120,6 @@ def reinsert(ride: Ride, ends: tuple[Place, Place], run: Run, times: TravelTimes
     return None
 
 
-def without(run: Run, ride_id: str) -> Run:
-    """Take a resident's ride out of a run, with the stops that were added for it alone."""
-    rides = tuple(ride for ride in run.rides if ride.id != ride_id)
-    used = {stop for ride in rides for stop in (ride.pickup, ride.dropoff)}
-    stops = tuple(s for k, s in enumerate(run.stops) if s.scheduled or s.id in used or k < run.done)
-    return replace(run, stops=stops, rides=rides)
-
-
 def _insert(request: TripRequest, timed: Timed, ends: tuple[End, End], times: TravelTimes) -> Insertion | Rule:
     """Build the run with this ride and time it exactly: the insertion, or the rule that it would break."""
     on, off = ends
@@ -141,7 +134,7 @@ def _insert(request: TripRequest, timed: Timed, ends: tuple[End, End], times: Tr
     ride = ride_of(request, run, (ids[1], ids[0]), direct=direct)
     new = replace(run, stops=tuple(stops), rides=(*run.rides, ride))
     if on.added:
-        new = _board_late(new, ride, times)
+        new = board_late(new, ride, times)
     visits = schedule.timetable(new, times)
     fault = _fault(new, visits, timed, times)
     if fault is not None:
@@ -149,31 +142,6 @@ def _insert(request: TripRequest, timed: Timed, ends: tuple[End, End], times: Tr
     at = {visit.stop.id: visit.begin for visit in visits}
     detour = sum(schedule.legs_of(new, times)) - sum(timed.legs)
     return Insertion(new, new.rides[-1], on.point, off.point, at[ride.pickup], at[ride.dropoff], detour, detour)
-
-
-def _board_late(run: Run, ride: Ride, times: TravelTimes) -> Run:
-    """Pick the party up so late that the vehicle need not wait at its next stop with the party aboard."""
-    visits = schedule.timetable(run, times)
-    k = run.positions()[ride.pickup]
-    waiting = visits[k + 1].begin - visits[k + 1].arrival
-    board = ride.board & Window(min(visits[k].begin + waiting, ride.board.latest))
-    return replace(run, rides=(*run.rides[:-1], replace(ride, board=board)))
-
-
-def ride_of(request: TripRequest, run: Run, ends: tuple[str, str], *, direct: int) -> Ride:
-    """Make the ride that serves a request between two stops of a run (ids) which are `direct` seconds apart."""
-    return Ride(
-        id=request.id,
-        pickup=ends[0],
-        dropoff=ends[1],
-        party=request.party,
-        max_ride=run.policy.longest_ride(direct),
-        needs=request.needs,
-        board=eligibility.boarding_window(request, run),
-        alight=request.arrive,
-        dwell=run.policy.dwell_for(request.party),
-        groups=request.groups,
-    )
 
 
 def _fault(run: Run, visits: tuple[schedule.Visit, ...], timed: Timed, times: TravelTimes) -> Rule | None:

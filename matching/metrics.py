@@ -11,7 +11,7 @@ from routing.times import TravelTimes
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """Figures of a set of runs. Minutes are whole; `seat_minutes_free` counts every empty seat while its vehicle drives.
+    """Figures of a set of runs. Minutes are whole; `seat_minutes_free` counts empty seats while their vehicle drives.
 
     drive, extra_drive: seconds of driving, and how many of them residents added. worst_delay, mean_delay: seconds by
     which committed riders reach their drop-off later than without residents.

@@ -95,7 +95,7 @@ class Policy:
     """What a town and an operator allow on a run, as data.
 
     riders: groups of which a resident must hold one ("anyone" admits all; empty: committed riders only).
-    detour, max_detour: how a run may leave its road in its scheduled part; `max_detour` seconds of extra driving in all.
+    detour, max_detour: how a run may leave its road in its scheduled part, and for how many seconds of driving in all.
     deadhead: residents may also ride before the first and after the last scheduled rider.
     max_extra: most seconds by which a resident may delay any committed rider, against the run's own baseline.
     max_ride: most seconds aboard for a resident, waiting included, however far the trip; `ride_slack`: seconds that a

@@ -170,7 +170,7 @@ def _other_time(request: TripRequest, timed: Sequence[Timed], times: TravelTimes
 
 
 def _shift(request: TripRequest, one: Insertion) -> int | None:
-    """Least seconds by which both windows of a request must move for this insertion to suit them; None: no move does."""
+    """Least seconds by which both windows of a request must move to suit this insertion; None: no move does."""
     wishes = ((one.pickup_time, request.depart), (one.dropoff_time, request.arrive))
     least = max((time - window.latest for time, window in wishes if window.latest < LATEST), default=-DAY)
     most = min((time - window.earliest for time, window in wishes if window.earliest > -DAY), default=LATEST)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from matching import schedule
-from matching.eligibility import boarding_window
-from matching.model import Ride, Run, Stop, TripRequest, Window
+from matching.model import Run, Stop, TripRequest
 from matching.promises import broken
+from matching.rides import board_late, ride_of, without
 from routing.times import TravelTimes
 
 
@@ -54,7 +54,9 @@ def with_stops(
     run: Run, stops: tuple[Stop, ...], served: Sequence[tuple[TripRequest, Stop, Stop]], times: TravelTimes
 ) -> Run:
     """Give a run other stops, and a ride to each request served there between two of them."""
-    rides = tuple(_ride(request, run, on=on, off=off, times=times) for request, on, off in served)
+    rides = tuple(
+        ride_of(request, run, (on.id, off.id), direct=times.between(on.place, off.place)) for request, on, off in served
+    )
     return replace(run, stops=stops, rides=run.rides + rides)
 
 
@@ -66,7 +68,7 @@ def settled(old: Run, new: Run, times: TravelTimes) -> Run:
         if not fresh:
             return old
         named = [ride for ride in fresh if faults & {ride.id, ride.pickup, ride.dropoff}]
-        new = _without(new, (named or fresh)[-1])
+        new = without(new, (named or fresh)[-1].id)
     if len(new.rides) > len(old.rides):
         late = _boarded_late(new, held, times)
         return new if broken(late, times, old) else late
@@ -82,34 +84,11 @@ def _drive_of(run: Run, times: TravelTimes) -> int:
     return sum(schedule.legs_of(run, times))
 
 
-def _ride(request: TripRequest, run: Run, *, on: Stop, off: Stop, times: TravelTimes) -> Ride:
-    return Ride(
-        id=request.id,
-        pickup=on.id,
-        dropoff=off.id,
-        party=request.party,
-        max_ride=run.policy.longest_ride(times.between(on.place, off.place)),
-        needs=request.needs,
-        board=boarding_window(request, run),
-        alight=request.arrive,
-        dwell=run.policy.dwell_for(request.party),
-        groups=request.groups,
-    )
-
-
-def _without(run: Run, ride: Ride) -> Run:
-    stops = tuple(stop for stop in run.stops if stop.scheduled or stop.id not in (ride.pickup, ride.dropoff))
-    return replace(run, stops=stops, rides=tuple(other for other in run.rides if other.id != ride.id))
-
-
 def _boarded_late(run: Run, held: set[str], times: TravelTimes) -> Run:
     """Pick new parties up so late at their own stops that the vehicle need not wait with them at the next one."""
     for k in reversed(range(len(run.stops) - 1)):
         name = run.stops[k].id
         ride = next((ride for ride in run.rides if ride.pickup == name and ride.id not in held), None)
         if ride is not None and not run.stops[k].scheduled:
-            visits = schedule.timetable(run, times)
-            begin = visits[k].begin + visits[k + 1].begin - visits[k + 1].arrival
-            late = replace(ride, board=ride.board & Window(min(begin, ride.board.latest)))
-            run = replace(run, rides=tuple(late if other is ride else other for other in run.rides))
+            run = board_late(run, ride, times)
     return run

@@ -22,7 +22,7 @@ FLOORS = {
         "routing.export",
         "matching.manifest",
         "matching.metrics",
-        "matching.slack",
+        "matching.slack", "matching.rides",
     ],
     4: ["routing.engine", "routing.graph", "matching.screens", "matching.slots", "matching.plan"],
     5: ["matching.insertion"],

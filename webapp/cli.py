@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import tempfile
 import threading
@@ -30,6 +31,15 @@ ISO_DATE = click.DateTime(formats=["%Y-%m-%d"])
 THREADS = 64
 """Threads of the web server: stack trials showed that fewer starve under many open pages."""
 MAIL_EVERY, DAYS_EVERY = 5.0, 3600.0
+SECONDS = click.IntRange(min=1)
+AREA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
+DEMO = "demo-records"
+"""A file that stands beside records which the demo made and may throw away."""
+PLAIN = {
+    "email": "that is no e-mail address, or somebody has it already",
+    "operator": "dispatchers and drivers need an --operator that is there: see noriai schedule import",
+}
+"""Codes of services in words."""
 
 
 class Commands(click.Group):
@@ -39,7 +49,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (RoadError, ServiceError, StoreError, ValueError, OSError) as error:
-            raise click.ClickException(f"{type(error).__name__}: {error}") from error
+            said = f"{type(error).__name__}: {error}" if isinstance(error, StoreError) else str(error)
+            raise click.ClickException(PLAIN.get(said, " ".join(said.split()))) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -58,7 +69,7 @@ def main() -> None:
 @click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Keep the demo's files here.")
 @click.option("--no-serve", is_flag=True, help="End after the table.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
-@click.option("--solve", default=10, show_default=True, help="Seconds for the re-planning.")
+@click.option("--solve", type=SECONDS, default=10, show_default=True, help="Seconds for the re-planning.")
 @click.option("--port", default=8000, show_default=True, help="Port of the site, on this machine only.")
 def demo(folder: Path | None, *, no_serve: bool, as_json: bool, solve: int, port: int) -> None:
     """Show the main job on the streets of Helsinki: schedules, requests, bookings, re-planning, and the site.
@@ -80,9 +91,12 @@ def demo(folder: Path | None, *, no_serve: bool, as_json: bool, solve: int, port
 def _play(home: Path, solve: int) -> tuple[Town, Any]:
     from webapp import demo as stage
 
+    if (home / "noriai.db").exists() and not (home / DEMO).exists():
+        raise ValueError(f"{home} holds records that the demo did not make: choose another folder")
+    settings = read_settings({}, home=home)
+    (home / DEMO).touch()
     for old in home.glob("noriai.db*"):
         old.unlink()
-    settings = read_settings({}, home=home)
     if not (settings.area_folder / "area.json").exists():
         _prepare("helsinki", "helsinki", settings)
     clock = stage.DemoClock()
@@ -139,6 +153,8 @@ def area_add(name: str, source: str) -> None:
 
     Example: noriai area add porvoo porvoo.osm.pbf
     """
+    if not AREA_NAME.fullmatch(name):
+        raise click.BadParameter("use small letters, digits and hyphens", param_hint="NAME")
     settings = read_settings()
     _prepare(name, source, settings)
     about = Area.load(settings.areas / name)
@@ -233,7 +249,7 @@ def schedule_import(file: Path, operator: str, operator_name: str, kind: str) ->
 
 @main.command()
 @click.option("--date", "day", type=ISO_DATE, required=True, help="Service date, such as 2026-11-23.")
-@click.option("--seconds", default=30, show_default=True, help="How long to search.")
+@click.option("--seconds", type=SECONDS, default=30, show_default=True, help="How long to search.")
 def plan(day: datetime, seconds: int) -> None:
     """Re-plan a service date with OR-Tools and book what the waiting list gains.
 

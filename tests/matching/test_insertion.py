@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import event, given, settings
 
-from matching.insertion import Insertion, best, reinsert, search, without
+from matching.insertion import Insertion, best, reinsert, search
 from matching.model import Detour, Load, MeetingPoint, Ride, Rule, Run, TripRequest, Window
 from matching.promises import broken
+from matching.rides import without
 from matching.schedule import baseline, free_seats, timetable
 from routing.times import NO_WAY, Place
 from tests.matching.oracle import least_cost

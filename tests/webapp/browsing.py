@@ -1,12 +1,15 @@
 """What people and aids to them meet in a real browser: sign in, and check a page as axe and a narrow screen do."""
 
+import os
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.webapp.visitor import PASSWORD
 
-AXE = Path("webapp/static/vendor/axe.min.js").absolute()
+AXE = Path(__file__).parents[2] / "webapp" / "static" / "vendor" / "axe.min.js"
+PICTURES = "NORIAI_SCREENSHOTS"
+"""Environment variable: the folder into which pictures for the docs are drawn; without it none are."""
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
 LEVEL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -40,3 +43,9 @@ def check(page: Page) -> None:
     faults = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
     assert not faults, f"{page.url}: {faults}"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} scrolls sideways"
+
+
+def draw(page: Page, name: str) -> None:
+    """Draw what is on the screen as a picture for the docs, where somebody asked for pictures."""
+    if os.environ.get(PICTURES):
+        page.screenshot(path=Path(os.environ[PICTURES]) / f"{name}-{page.viewport_size['width']}.png")  # type: ignore[index]

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.webapp.browsing import DESKTOP, PHONE, check, open_browser, sign_in
+from tests.webapp.browsing import DESKTOP, PHONE, check, draw, open_browser, sign_in
 
 Role = Literal["button", "link"]
 WIDTHS = pytest.mark.parametrize("width", [PHONE["width"], DESKTOP["width"]])
@@ -55,6 +55,7 @@ def test_a_resident_books_and_cancels_on_pages_without_barriers(screen: Page) ->
     page = sign_in(screen.context, "resident")
     check(page)
     answer_questions(page, "07:50")
+    draw(page, "offers")
     press(page, "Choose this ride")
     check(page)
     press(page, "Book this trip")

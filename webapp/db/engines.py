@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import filelock
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from webapp.db.errors import Busy
 
@@ -47,7 +47,10 @@ class Database(Protocol):
 
 def open_database(url: str, patience: float) -> Database:
     """Open the database at an SQLAlchemy address; `patience` is how many seconds anyone waits for a lock."""
-    address = make_url(url)
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise ValueError("this is no database address: write sqlite:////path/file.db or postgresql://...") from error
     if address.get_backend_name() == "postgresql":
         return PostgresDatabase(address, patience)
     if address.get_backend_name() == "sqlite":

@@ -11,7 +11,7 @@ from random import uniform
 from time import monotonic, sleep
 from typing import ClassVar, TypeVar
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col, select
 
@@ -55,9 +55,15 @@ class Store:
         self._patience = patience
 
     def migrate(self) -> None:
-        """Bring the tables up to date; several processes may do so at once. Raises StoreError for newer records."""
-        with self._database.migrating() as connection:
-            upgrade(connection)
+        """Bring the tables up to date; several processes may do so at once.
+
+        Raises StoreError for newer records, or where there is no database at the address.
+        """
+        try:
+            with self._database.migrating() as connection:
+                upgrade(connection)
+        except OperationalError as error:
+            raise StoreError(f"{self._database.engine.url!r} cannot be opened: {error.orig}") from error
 
     def close(self) -> None:
         self._database.engine.dispose()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from matching import insertion, offers
+from matching import offers, rides
 from matching.model import DAY, LATEST, MeetingPoint, Ride, Run
 from matching.offers import Offer, Refusal
 from routing.times import Place
@@ -199,7 +199,7 @@ def cancel(town: Town, booking_id: str, *, actor: str) -> tables.Booking:
         came = any(event.stop_id == ride.pickup for event in door.list_events(run.id))
         if came or run.positions()[ride.pickup] < run.done:
             raise Conflict("served")
-        door.keep(insertion.without(run, ride.id), cause="cancelled", actor=actor)
+        door.keep(rides.without(run, ride.id), cause="cancelled", actor=actor)
         booking.status, booking.cancelled_at = "cancelled", door.now()
         door.put(booking)
         request = door.get_request(booking.request_id)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from matching import offers, promises, schedule, solver
-from matching.insertion import reinsert, without
+from matching.insertion import reinsert
 from matching.model import Broken, Rule, Run
 from matching.plan import Progress
+from matching.rides import without
 from webapp.db import tables
 from webapp.db.store import Door, PromiseBroken, Revision
 from webapp.services import booking, wishes
@@ -39,11 +40,11 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
         runs = records.list_runs(day)
         waiting = records.list_requests(service_date=day, status="waiting")
         riders = {row.rider_id: records.get_user(row.rider_id) for row in waiting}
-    wishes = [wishes.trip_request(town, row, riders[row.rider_id], runs) for row in waiting]
+    asked = [wishes.trip_request(town, row, riders[row.rider_id], runs) for row in waiting]
     now = town.seconds_now(day)
-    wishes = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in wishes]
+    asked = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in asked]
     open_runs = [run for run in runs if run.policy.riders and not promises.broken(run, town.roads)]
-    plan = solver.replan(open_runs, wishes, town.roads, seconds=seconds, progress=progress)
+    plan = solver.replan(open_runs, asked, town.roads, seconds=seconds, progress=progress)
     rows = {row.id: row for row in waiting}
     old = {run.id: run for run in open_runs}
     booked: list[str] = []

@@ -1,0 +1,40 @@
+"""How a request becomes a ride on a run, boards it as late as it can, and leaves it again without a trace."""
+
+from dataclasses import replace
+
+from matching import eligibility, schedule
+from matching.model import Ride, Run, TripRequest, Window
+from routing.times import TravelTimes
+
+
+def ride_of(request: TripRequest, run: Run, ends: tuple[str, str], *, direct: int) -> Ride:
+    """Make the ride that serves a request between two stops of a run (ids) which are `direct` seconds apart."""
+    return Ride(
+        id=request.id,
+        pickup=ends[0],
+        dropoff=ends[1],
+        party=request.party,
+        max_ride=run.policy.longest_ride(direct),
+        needs=request.needs,
+        board=eligibility.boarding_window(request, run),
+        alight=request.arrive,
+        dwell=run.policy.dwell_for(request.party),
+        groups=request.groups,
+    )
+
+
+def board_late(run: Run, ride: Ride, times: TravelTimes) -> Run:
+    """Pick a party up so late at its own added stop that the vehicle need not wait at the next one with it aboard."""
+    visits = schedule.timetable(run, times)
+    k = run.positions()[ride.pickup]
+    waiting = visits[k + 1].begin - visits[k + 1].arrival
+    late = replace(ride, board=ride.board & Window(min(visits[k].begin + waiting, ride.board.latest)))
+    return replace(run, rides=tuple(late if other.id == ride.id else other for other in run.rides))
+
+
+def without(run: Run, ride_id: str) -> Run:
+    """Take a resident's ride out of a run, with the stops that were added for it alone."""
+    rides = tuple(ride for ride in run.rides if ride.id != ride_id)
+    used = {stop for ride in rides for stop in (ride.pickup, ride.dropoff)}
+    stops = tuple(s for k, s in enumerate(run.stops) if s.scheduled or s.id in used or k < run.done)
+    return replace(run, stops=stops, rides=rides)
