@@ -214,7 +214,7 @@ def test_what_cannot_be_asked_is_said(home: Path, arguments: list[str]) -> None:
         ("NORIAI_DATABASE_URL", "nonsense"),
         ("NORIAI_DATABASE_URL", "mysql://localhost/noriai"),
         ("NORIAI_DATABASE_URL", "postgresql://noriai:secret@127.0.0.1:9/noriai"),
-        ("NORIAI_DATABASE_URL", "sqlite:////nowhere/at/all/noriai.db"),
+        ("NORIAI_DATABASE_URL", "sqlite:////dev/null/noriai.db"),
         ("NORIAI_POLICY", "missing.toml"),
         ("NORIAI_AREA", "missing"),
     ],
