@@ -5,9 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from webapp.cli import DEMO, _show
+from webapp.db.store import Store
+from webapp.db.tables import Operator
+from webapp.town import utc_now
 
 ROOT = Path(__file__).parent.parent
 Said = dict[str, Any]
@@ -15,29 +21,39 @@ Said = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, helsinki: Path) -> Path:
-    """Make a folder to stand in, a home of its own, and one for the demo in which the roads are prepared already."""
+    """Make a folder to stand in, a home, and one for the demo, where roads are prepared and an earlier demo ended."""
     folder = tmp_path_factory.mktemp("demo")
     for name in ("here", "home", "temporary", "demo/areas"):
         (folder / name).mkdir(parents=True)
     (folder / "demo" / "areas" / "helsinki").symlink_to(helsinki)
+    (folder / "demo" / DEMO).touch()
+    earlier = Store(records_of(folder), clock=utc_now)
+    earlier.migrate()
+    earlier.commit(lambda door: door.put(Operator(id="earlier", name="An Earlier Demo", kind="school")))
+    earlier.close()
     return folder
 
 
-def play(place: Path, *more: str) -> str:
-    """Run the demo as a program of its own; give what it prints."""
-    command = [sys.executable, "-m", "webapp.cli", "demo", "--no-serve", "--solve", "2", "--dir", str(place / "demo")]
-    own = {"HOME": str(place / "home"), "TMPDIR": str(place / "temporary"), "PYTHONPATH": str(ROOT)}
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("NORIAI_", "XDG_"))}
-    done = subprocess.run(
-        [*command, *more], cwd=place / "here", env={**env, **own}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def records_of(place: Path) -> str:
+    return f"sqlite:///{place / 'demo' / 'noriai.db'}"
 
 
 @pytest.fixture(scope="module")
 def said(place: Path) -> Said:
-    found: Said = json.loads(play(place, "--json"))
+    """Run the demo as a program of its own; give what it says."""
+    command = [sys.executable, "-m", "webapp.cli", "demo", "--no-serve", "--json", "--solve", "2"]
+    own = {"HOME": str(place / "home"), "TMPDIR": str(place / "temporary"), "PYTHONPATH": str(ROOT)}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("NORIAI_", "XDG_"))}
+    done = subprocess.run(
+        [*command, "--dir", str(place / "demo")],
+        cwd=place / "here",
+        env={**env, **own},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: Said = json.loads(done.stdout)
     return found
 
 
@@ -74,6 +90,16 @@ def test_the_demo_writes_nothing_outside_its_folder(said: Said, place: Path) -> 
 
 
 def test_the_demo_may_be_run_again_in_the_same_folder(said: Said, place: Path) -> None:
-    table = play(place)
-    assert "60 / " in table
-    assert f"{said['revisions_judged']}, 0" in table or ", 0" in table
+    store = Store(records_of(place), clock=utc_now)
+    with store.read() as records:
+        assert "earlier" not in {one.id for one in records.list_operators()}
+        assert len(records.list_operators()) == 3
+        assert len(records.list_bookings(status="booked")) == said["booked"]
+    store.close()
+
+
+def test_people_are_shown_the_same_as_a_table(said: Said, capsys: pytest.CaptureFixture[str]) -> None:
+    _show(SimpleNamespace(as_json=lambda: said))
+    table = capsys.readouterr().out
+    assert f"{said['requests']} / {said['offered']} / {said['booked']}" in table
+    assert f"{said['revisions_judged']}, 0" in table

@@ -72,7 +72,8 @@ def _static_version(folder: Path) -> str:
 
 
 def _speak_their_language(_app: Flask, user: Any, **_: Any) -> None:
-    session.setdefault("language", user.row.language)
+    if user.row.language:
+        session.setdefault("language", user.row.language)
 
 
 def _add_words(app: Flask) -> None:

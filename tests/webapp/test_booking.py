@@ -1,25 +1,15 @@
 """A resident asks, is offered free seats, books and cancels: what is promised then, and what is not."""
 
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, timedelta
 from random import Random
-from threading import Barrier
-from typing import Any
 
 import pytest
 
-from matching.offers import place
-from matching.promises import broken
-from routing.times import Place
 from tests.webapp.conftest import Clock
 from tests.webapp.small_town import (
-    EIGHT,
     KAMP,
     LIISANKATU,
     MINUTE,
-    MONDAY,
     NEIGHBOUR,
     RAUTATIENTORI,
     RESSU,
@@ -36,12 +26,9 @@ from tests.webapp.wishes import (
     run_of,
     tap,
     token_of,
-    wish,
 )
-from webapp.db import tables
-from webapp.db.store import Store, StoreError
-from webapp.services import booking, planning, wishes
-from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed
+from webapp.services import booking
+from webapp.services.errors import Conflict, Gone, NotAllowed
 from webapp.town import Town
 
 BOOKERS = 32
@@ -202,146 +189,3 @@ def test_a_stop_that_was_left_takes_no_more_bookings(town: Town) -> None:
         booking.book(town, token, key="key", actor=rider_id(town))
     offered = ask(town, newcomer(town, "Late Comer")).offers
     assert BUS not in {offer.run for offer, _ in offered}
-
-
-WHO = {"people": 1, "wheelchairs": 0, "max_walk": 300}
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"people": 0}, {"people": 13}, {"wheelchairs": 2}, {"wheelchairs": -1}, {"max_walk": -1}, {"max_walk": 5000}],
-)
-def test_a_party_that_cannot_be_is_invalid(town: Town, changes: dict[str, int]) -> None:
-    with pytest.raises(Invalid, match=next(iter(changes))):
-        booking.answer_who(town, wish(town), **{**WHO, **changes})
-
-
-@pytest.mark.parametrize(
-    ("day", "said", "why"),
-    [
-        (MONDAY - timedelta(days=1), {"depart": EIGHT}, "day"),
-        (MONDAY + timedelta(days=90), {"depart": EIGHT}, "day"),
-        (MONDAY, {}, "when"),
-        (MONDAY, {"depart": EIGHT, "arrive": EIGHT}, "when"),
-        (MONDAY, {"arrive": 10**6}, "time"),
-    ],
-)
-def test_a_time_that_cannot_be_is_invalid(town: Town, day: date, said: dict[str, int], why: str) -> None:
-    with pytest.raises(Invalid, match=why):
-        booking.answer_when(town, wish(town), day=day, **said)
-
-
-def test_a_trip_leads_somewhere_else(town: Town) -> None:
-    with pytest.raises(Invalid, match="same place"):
-        ask(town, ends=(KAMP, KAMP))
-
-
-def test_a_question_left_open_is_not_searched_for(town: Town) -> None:
-    row = booking.start(town, rider_id(town), actor=rider_id(town))
-    with pytest.raises(Invalid, match="unanswered"):
-        booking.ask(town, row.id)
-
-
-def test_only_who_was_refused_waits(town: Town) -> None:
-    with pytest.raises(Conflict):
-        booking.wait(town, ask(town).request.id)
-
-
-def test_to_give_up_what_is_not_waited_for_changes_nothing(town: Town) -> None:
-    assert booking.stop_waiting(town, ask(town).request.id).status == "offered"
-    assert booking.stop_waiting(town, book(town).request_id).status == "booked"
-
-
-def test_what_is_booked_is_asked_no_more(town: Town) -> None:
-    made = book(town)
-    with pytest.raises(Conflict, match="booked"):
-        booking.ask(town, made.request_id)
-
-
-# Thirty-two at once
-
-
-def crowd(town: Town) -> list[str]:
-    """Let everybody ask for the bus to the station, and choose it; give their tokens."""
-    like, riders = wish(town, ends=(LIISANKATU, RAUTATIENTORI)), [f"rider-{n}" for n in range(BOOKERS)]
-    with town.store.read() as records:
-        row, user = records.get_request(like), records.get_user(rider_id(town))
-    for name in riders:
-        person = user.model_copy(update={"id": name, "email": None, "fs_uniquifier": name})
-        request = row.model_copy(update={"id": f"wish-{name}", "rider_id": name})
-        town.store.commit(lambda door, rows=(person, request): [door.put(tables_row(one)) for one in rows])
-    return [token_of(booking.ask(town, f"wish-{name}")) for name in riders]
-
-
-def tables_row(copy: Any) -> Any:
-    """Make a row that is new to the records of what was copied from one."""
-    return type(copy)(**copy.model_dump())
-
-
-def rush(town: Town, tokens: list[str]) -> Counter[str]:
-    """Let everybody book at once; count what they are told."""
-    start = Barrier(len(tokens))
-
-    def try_to(token: str) -> str:
-        start.wait()
-        try:
-            return booking.book(town, token, key="key", actor="").status
-        except (Gone, StoreError) as told:
-            return type(told).__name__
-
-    with ThreadPoolExecutor(len(tokens)) as pool:
-        return Counter(pool.map(try_to, tokens))
-
-
-def test_of_thirty_two_at_once_exactly_as_many_are_booked_as_fit(town: Town) -> None:
-    assert rush(town, crowd(town)) == {"booked": SEATS, "Gone": BOOKERS - SEATS}
-    assert [leg.seats for leg in free(town)] == [0, 1, 1]
-    with town.store.read() as records:
-        rides = {one.ride_id for one in records.list_bookings(run_id=BUS, status="booked")}
-        assert {ride.id for ride in records.get_run(BUS).residents} == rides
-    assert planning.verify(town)[1] == []
-
-
-def test_without_the_locks_thirty_two_are_not_served_so(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Negative control: what keeps the test above true is the lock, not the order in which threads happen to come."""
-    tokens = crowd(town)
-    monkeypatch.setattr(Store, "_locks", False)
-    told = rush(town, tokens)
-    assert told != {"booked": SEATS, "Gone": BOOKERS - SEATS}
-    assert told["booked"] > SEATS or told["StoreError"]
-
-
-# Promises
-
-
-def test_no_offer_on_the_demo_day_breaks_a_promise(demo_town: Town) -> None:
-    chance, spots = Random(7), places(demo_town)
-    offered = booked = 0
-    for n in range(30):
-        rider = newcomer(demo_town, f"Rider {n}")
-        ends, depart = chance.sample(spots, 2), chance.randrange(7, 16) * 3600
-        party = {"people": chance.choice((1, 1, 2, 3)), "wheelchairs": chance.choice((0, 0, 0, 1))}
-        request = wish(demo_town, rider, ends=(ends[0], ends[1]), depart=depart, **party)
-        answer = booking.ask(demo_town, request)
-        for offer, _ in answer.offers:
-            offered += 1
-            assert faults_of(demo_town, answer.request, offer) == []
-        if answer.offers:
-            booked += 1
-            booking.book(demo_town, chance.choice(answer.offers)[1], key="key", actor=rider)
-    assert offered > booked > 10
-    assert planning.verify(demo_town)[1] == []
-
-
-def places(town: Town) -> list[Place]:
-    with town.store.read() as records:
-        return sorted({stop.place for run in records.list_runs(MONDAY) for stop in run.stops})
-
-
-def faults_of(town: Town, row: tables.Request, offer: Any) -> list[Any]:
-    """Put an offer on its run; list what that would break, the promises of everybody on the run included."""
-    with town.store.read() as records:
-        run, rider = records.get_run(offer.run), records.get_user(row.rider_id)
-    new = place(offer, wishes.trip_request(town, row, rider, [run]), run, town.roads)
-    assert new is not None
-    return broken(new, town.roads, before=run)

@@ -42,9 +42,7 @@ def test_everything_is_kept_in_one_home(tmp_path: Path) -> None:
     assert settings.area_folder == settings.home / "areas" / "helsinki"
 
 
-def test_a_home_of_no_name_is_not_the_folder_where_one_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_home_of_no_name_is_not_the_folder_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert read_settings({"NORIAI_HOME": ""}).home == tmp_path / ".noriai"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from socket import socket
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -29,18 +30,16 @@ class Postbox:
         return "250 OK"
 
 
-class Free(Controller):
-    """Listen on whatever port is free, and tell which."""
-
-    def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+def free_port() -> int:
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
 def postbox() -> Iterator[tuple[Postbox, str]]:
     box = Postbox()
-    server = Free(box, hostname="127.0.0.1", port=0)
+    server = Controller(box, hostname="127.0.0.1", port=free_port())
     server.start()
     yield box, f"127.0.0.1:{server.port}"
     server.stop()
@@ -123,9 +122,7 @@ def test_an_address_that_the_server_refuses_holds_nobody_else_up(town: Town, pos
 
 
 @pytest.mark.parametrize("email", ["line\nbreak@example.org", "no address at all", "äiti@esimerkki"])
-def test_an_address_that_is_none_holds_nobody_else_up(
-    town: Town, postbox: tuple[Postbox, str], email: str
-) -> None:
+def test_an_address_that_is_none_holds_nobody_else_up(town: Town, postbox: tuple[Postbox, str], email: str) -> None:
     box, server = postbox
     tell(town, email=email)
     tell(town, email="good@example.org")
@@ -134,7 +131,7 @@ def test_an_address_that_is_none_holds_nobody_else_up(
 
 
 def test_a_message_of_a_kind_that_is_unknown_holds_nobody_else_up(town: Town, postbox: tuple[Postbox, str]) -> None:
-    box, server = postbox
+    _, server = postbox
     tell(town, "from a newer release")
     tell(town, "boarded")
     tell(town)

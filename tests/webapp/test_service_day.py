@@ -12,7 +12,8 @@ from webapp import service_day
 HELSINKI, TOKYO = ZoneInfo("Europe/Helsinki"), ZoneInfo("Asia/Tokyo")
 SPRING, AUTUMN, PLAIN = date(2025, 3, 30), date(2025, 10, 26), date(2025, 6, 2)
 HOUR = 3600
-zones = st.sampled_from([HELSINKI, TOKYO, ZoneInfo("UTC"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("America/St_Johns")])
+ODD = [ZoneInfo(name) for name in ("UTC", "Australia/Lord_Howe", "America/St_Johns")]
+zones = st.sampled_from([HELSINKI, TOKYO, *ODD])
 days = st.dates(date(2000, 1, 1), date(2060, 1, 1))
 
 

@@ -31,8 +31,13 @@ def newcomer(town: Town, name: str) -> str:
 
 
 def wish(
-    town: Town, rider: str = "", *, ends: tuple[Place, Place] = (LIISANKATU, KAMP), depart: int | None = None,
-    arrive: int | None = None, **who: int
+    town: Town,
+    rider: str = "",
+    *,
+    ends: tuple[Place, Place] = (LIISANKATU, KAMP),
+    depart: int | None = None,
+    arrive: int | None = None,
+    **who: Any,
 ) -> str:
     """Answer every question of a trip on Monday, at the bus's time unless told; give the id of the request."""
     rider = rider or rider_id(town)

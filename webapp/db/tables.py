@@ -29,7 +29,10 @@ class Operator(SQLModel, table=True):
 
 
 class User(SQLModel, table=True):
-    """Somebody who signs in, or for whom the desk acts. The first columns are those that flask-security reads."""
+    """Somebody who signs in, or for whom the desk acts. The first columns are those that flask-security reads.
+
+    language: what they chose to read; empty while they have not, and then their browser tells.
+    """
 
     id: str = Field(primary_key=True)
     email: str | None = Field(default=None, unique=True)
@@ -40,7 +43,7 @@ class User(SQLModel, table=True):
     operator_id: str | None = Field(default=None, foreign_key="operator.id")
     name: str
     phone: str = Field(default="", index=True)
-    language: str = "en"
+    language: str = ""
     groups: list[str] = Field(sa_column=_json())
     max_walk: int = 300
     created_at: datetime = _instant()

@@ -51,7 +51,7 @@ def add_user(
         operator_id=operator,
         name=name.strip(),
         phone=phone.strip(),
-        language=language or town.settings.language,
+        language=language,
         groups=sorted(groups),
         max_walk=max_walk,
         created_at=town.clock(),
