@@ -9,7 +9,10 @@ from routing.times import TravelTimes
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One stop as a driver meets it: seconds of the service day, ride ids, and the load when the vehicle leaves."""
+    """One stop as a driver meets it: seconds of the service day, ride ids, and the load when the vehicle leaves.
+
+    served: the vehicle has reached a later stop.
+    """
 
     stop: str
     arrival: int
@@ -32,7 +35,7 @@ def lines(run: Run, times: TravelTimes) -> tuple[Line, ...]:
             boarding=tuple(ride.id for ride in visit.boarding),
             alighting=tuple(ride.id for ride in visit.alighting),
             load=visit.load,
-            served=k < run.done,
+            served=k < run.done - 1,
         )
         for k, visit in enumerate(timetable(run, times))
     )

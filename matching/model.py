@@ -195,7 +195,7 @@ class Ride:
 class Run:
     """One vehicle's scheduled work on one service date: the aggregate that is locked, judged and kept as a whole.
 
-    service_date: ISO 8601. done: how many leading stops have been served and can no longer be changed.
+    service_date: ISO 8601. done: how many leading stops the vehicle has reached, which can no longer be changed.
     revision: count of the run's changes since it was first kept.
     """
 

@@ -43,7 +43,10 @@ def test_every_setting_is_documented() -> None:
 
 def test_constraints_name_every_direct_dependency() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    tested = {line.split("==")[0].split("[")[0] for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()}
+    tested = {
+        line.split("==")[0].split("[")[0]
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    }
     wanted = {re.split(r"[\[<>=]", one)[0] for one in pyproject["project"]["dependencies"]}
     assert wanted - tested == set()
 

@@ -15,8 +15,8 @@ def test_a_manifest_has_one_line_for_each_stop_in_driving_order() -> None:
     assert (school.alighting, school.load) == (("p1", "p2"), Load())
 
 
-def test_served_stops_are_marked() -> None:
-    assert [line.served for line in lines(replace(morning_bus(), done=2), GRID)] == [True, True, False, False]
+def test_stops_before_the_one_that_was_reached_last_are_marked_as_served() -> None:
+    assert [line.served for line in lines(replace(morning_bus(), done=2), GRID)] == [True, False, False, False]
 
 
 def test_a_residents_added_stop_has_no_published_minute() -> None:

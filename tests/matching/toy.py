@@ -1,9 +1,9 @@
 r"""The toy town: a grid of streets, one minute of driving between neighbouring corners, four stops to hold in the head.
 
-    y
-    2  . . . . .        morning bus:  (0,0) -> (2,0) -> (4,0) -> school at (4,2), bell 08:30
-    1  . . . . .        care van:     depot (0,2) -> (1,2) -> (3,2) -> day centre (4,2) -> depot
-    0  H . H . H   x
+y
+2  . . . . .        morning bus:  (0,0) -> (2,0) -> (4,0) -> school at (4,2), bell 08:30
+1  . . . . .        care van:     depot (0,2) -> (1,2) -> (3,2) -> day centre (4,2) -> depot
+0  H . H . H   x
 """
 
 from collections.abc import Sequence

@@ -64,9 +64,7 @@ def school_bus(town: Town, day: date = MONDAY, seats: int = 5) -> Run:
 
 def care_van(town: Town, day: date = MONDAY) -> Run:
     """Four seats, or two and a wheelchair place; two clients; it may drive for others on its way to and from them."""
-    policy = replace(
-        town.policy, detour=Detour.UP_TO, max_detour=10 * MINUTE, deadhead=True, max_extra=10 * MINUTE
-    )
+    policy = replace(town.policy, detour=Detour.UP_TO, max_detour=10 * MINUTE, deadhead=True, max_extra=10 * MINUTE)
     hours = Window(NINE - 45 * MINUTE, NINE + 90 * MINUTE)
     depots = [
         Stop(name, KASARMITORI, hours, sequence=at, depot=True) for name, at in (("depot", 0), ("depot-again", 4))

@@ -159,9 +159,9 @@ class Records:
         return self._rows(chosen.order_by(col(Upload.created_at).desc(), Upload.id).limit(limit))
 
     def latest_schedules(self) -> list[Upload]:
-        """List the newest kept upload of each operator."""
+        """List the newest kept upload of each file of each operator, oldest first."""
         kept = self._rows(select(Upload).where(Upload.status == "kept").order_by(col(Upload.created_at)))
-        return list({row.operator_id: row for row in kept}.values())
+        return list({(row.operator_id, row.filename): row for row in kept}.values())
 
     # Requests and bookings
 

@@ -12,9 +12,6 @@ from matching import model
 from routing.times import Place
 from webapp.db import tables
 
-DEPARTED = "departed"
-"""The event kind after which a stop can no longer be changed."""
-
 _POLICY = TypeAdapter(model.Policy)
 _RUN = TypeAdapter(model.Run)
 
@@ -134,10 +131,9 @@ def to_run(
 
 
 def count_served(stops: Sequence[tables.RunStop], events: Sequence[tables.Event]) -> int:
-    """Count the leading stops that were left: where `departed` was said, and all before a stop where anything was."""
+    """Count the leading stops that the vehicle has reached: anything that happened at a stop says that it was there."""
     at = {stop.id: k for k, stop in enumerate(stops)}
-    seen = [event for event in events if event.stop_id in at]
-    return max((at[event.stop_id] + (event.kind == DEPARTED) for event in seen), default=0)
+    return max((at[event.stop_id] + 1 for event in events if event.stop_id in at), default=0)
 
 
 def _to_stop(row: tables.RunStop) -> model.Stop:

@@ -17,7 +17,7 @@ from webapp.services.accounts import FARTHEST_WALK
 from webapp.services.errors import Conflict, Gone, Invalid
 from webapp.town import Town
 
-DAYS_AHEAD = 14
+DAYS_AHEAD = 13
 MOST_PEOPLE = 8
 
 
