@@ -3,15 +3,15 @@
 import os
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from tests.webapp.visitor import PASSWORD
 
 AXE = Path(__file__).parents[2] / "webapp" / "static" / "vendor" / "axe.min.js"
 PICTURES = "NORIAI_SCREENSHOTS"
 """Environment variable: the folder into which pictures for the docs are drawn; without it none are."""
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 LEVEL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PATIENCE = 30_000
 """Milliseconds until a page counts as stuck: a busy machine is no reason to fail."""
