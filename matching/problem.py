@@ -108,17 +108,21 @@ class Problem:
 
 
 def problem_of(runs: Sequence[Run], requests: Sequence[TripRequest], times: TravelTimes) -> Problem | None:
-    """Number the requests that ride nowhere yet and the sound runs that could serve them; None when there are none."""
+    """Number the requests that ride nowhere yet and the sound runs that could serve them; None when there are none.
+
+    When no run could serve any, what is left to improve is how the runs drive that residents ride on.
+    """
     riding = {ride.id for run in runs for ride in run.rides}
     wanted = [request for request in requests if request.id not in riding]
-    sound = [run for run in runs if wanted and len(run.stops) > 1 and not broken(run, times)]
+    sound = [run for run in runs if len(run.stops) > 1 and not broken(run, times)]
     seated = _insert_all(sound, wanted, times)
     wanted = [_as_seated(request, seated) for request in wanted]
     chains = [chain_of(run, times) for run in sound]
     stops = [stop.place for run in sound for stop in run.stops]
     road = Road([*stops, *(place for request in wanted for place in places_of(request))], times)
     ways = {request: _ways(request, chains, road, seated.get(request.id)) for request in wanted}
-    used = sorted({k for one in ways.values() for k, _ in one})
+    serving = {k for one in ways.values() for k, _ in one}
+    used = sorted(serving or {k for k, run in enumerate(sound) if run.residents})
     if not used:
         return None
     chains = [chains[k] for k in used]

@@ -40,7 +40,7 @@ def replan(
     Booked rides stay on their run and within their promised windows; only their own stops may move. A run that breaks
     a promise already is left alone. The answer is never worse than `runs`, nor than insertion round by round.
     """
-    now, rounds = [*runs], _rounds(requests)
+    now, rounds = [*runs], _rounds(requests) or [[]]
     for asked in rounds:
         problem = problem_of(now, asked, times)
         if problem is not None:

@@ -105,8 +105,9 @@ def _play(home: Path, solve: int) -> tuple[Town, Any]:
         tasks: dict[str, Any] = {}
 
         def tell(name: str, done: int, total: int) -> None:
-            task = tasks.setdefault(name, bar.add_task(name, total=total)) if name not in tasks else tasks[name]
-            bar.update(task, completed=done, total=total)
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done, total=total)
 
         played = stage.play(town, clock, solve=solve, tell=tell)
         for task in tasks.values():

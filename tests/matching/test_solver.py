@@ -160,3 +160,11 @@ def test_on_any_day_a_replan_is_sound_keeps_what_was_promised_and_serves_no_fewe
     assert scheduled(after) == scheduled(run)
     assert plan.after == plan.before + len(plan.served)
     assert plan.served or plan.drive_after <= plan.drive_before
+
+
+def test_a_day_on_which_nobody_waits_is_driven_no_farther_than_it_must_be() -> None:
+    run = booked(morning_bus(), wish((3, 1), (4, 2)))
+    too_early = tuple(sorted(run.stops, key=lambda stop: (stop.id != "a", stop.scheduled)))
+    plan = plan_for([replace(run, stops=too_early)])
+    assert plan.drive_after < plan.drive_before
+    assert plan.runs[0].residents == run.residents
