@@ -110,3 +110,12 @@ def test_offers_are_not_shown_before_all_is_answered(rider: Visitor) -> None:
     assert rider.path == f"{path}/from"
     rider.get(f"{path}/check")
     assert rider.path == f"{path}/from"
+
+
+def test_how_far_somebody_can_walk_stays_chosen_whatever_it_is(rider: Visitor, town: Town) -> None:
+    with town.store.read() as records:
+        user = next(one for one in records.list_users("resident") if one.email == "resident@example.org")
+    user.max_walk = 240
+    town.store.commit(lambda door: door.put(user))
+    rider.get(f"{asked(rider)}/who")
+    assert rider.field("max_walk") == "240"

@@ -174,7 +174,9 @@ def _said_when(row: tables.Request) -> dict[str, str]:
 @of_request
 def ask_who(row: tables.Request) -> ResponseReturnValue:
     """Ask who travels and how far they can walk."""
-    return render_template("resident/who.html", row=row, said=row, needs=row.needs, errors={}, walks=walks())
+    return render_template(
+        "resident/who.html", row=row, said=row, needs=row.needs, errors={}, walks=walks(row.max_walk)
+    )
 
 
 @pages.post("/trips/<request_id>/who")
@@ -186,7 +188,7 @@ def answer_who(row: tables.Request) -> ResponseReturnValue:
         counts = {field: whole_number(field) for field in ("people", "wheelchairs", "max_walk")}
         booking.answer_who(town(), row.id, needs=needs, **counts)
     except Invalid as fault:
-        page = {"row": row, "said": written(), "needs": needs, "errors": _errors(fault), "walks": walks()}
+        page = {"row": row, "said": written(), "needs": needs, "errors": _errors(fault), "walks": walks(row.max_walk)}
         return render_template("resident/who.html", **page), 422
     return redirect(url_for("resident.offers", request_id=row.id))
 

@@ -147,11 +147,11 @@ def write_span(seconds: int) -> str:
     return _("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes) if minutes else _("%(hours)s h", hours=hours)
 
 
-def walks() -> list[tuple[int, str]]:
-    """Offer the walks among which people say how far they can go; 60 metres a minute."""
+def walks(*said: int) -> list[tuple[int, str]]:
+    """Offer the walks among which people say how far they can go, and what was `said` before; 60 metres a minute."""
     return [
         (metres, _("%(metres)s m, about %(minutes)s min", metres=metres, minutes=-(-metres // 60)))
-        for metres in trips.WALKS
+        for metres in sorted({*trips.WALKS, *said})
     ]
 
 
