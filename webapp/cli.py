@@ -1,12 +1,11 @@
 """`noriai`: the service from the command line."""
 
 import json
-import logging
 import re
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,16 +20,12 @@ from routing.area import Area
 from routing.times import RoadError
 from webapp.config import LANGUAGES, Settings, read_settings
 from webapp.db.store import StoreError
-from webapp.services import accounts, messages, planning, schedules
+from webapp.services import accounts, planning, schedules
 from webapp.services.errors import ServiceError
 from webapp.town import Town, open_town
 
 console = Console()
-LOG = logging.getLogger(__name__)
 ISO_DATE = click.DateTime(formats=["%Y-%m-%d"])
-THREADS = 64
-"""Threads of the web server: stack trials showed that fewer starve under many open pages."""
-MAIL_EVERY, DAYS_EVERY = 5.0, 3600.0
 SECONDS = click.IntRange(min=1)
 AREA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 DEMO = "demo-records"
@@ -84,7 +79,7 @@ def demo(folder: Path | None, *, no_serve: bool, as_json: bool, solve: int, port
         else:
             _show(played)
         if not no_serve:
-            _serve(town, port, hints=True)
+            _serve(town, port, hints=_hints())
         town.store.close()
 
 
@@ -294,49 +289,24 @@ def serve(host: str, port: int) -> None:
     _serve(open_town(read_settings()), port, host=host)
 
 
-def _serve(town: Town, port: int, *, host: str = "127.0.0.1", hints: bool = False) -> None:
-    from waitress import serve as run_server
+def _serve(town: Town, port: int, *, host: str = "127.0.0.1", hints: dict[str, Any] | None = None) -> None:
+    from webapp import serving
 
-    from webapp.app import create_app
-    from webapp.frontend.build_assets import list_missing
-
-    site = create_app(town=town)
-    missing = list_missing(Path(str(site.static_folder)) / "vendor")
-    if missing:
-        again = "uv sync --reinstall-package noriai"
-        click.echo(f"Maps and live updates are missing ({', '.join(missing)}); fetch them: {again}", err=True)
-    if hints:
-        _hint(site)
-    stopped = threading.Event()
-    threading.Thread(target=_every, args=(stopped, MAIL_EVERY, messages.deliver, town), daemon=True).start()
-    threading.Thread(target=_every, args=(stopped, DAYS_EVERY, schedules.extend, town), daemon=True).start()
     console.print(f"Serving http://{host}:{port} (Ctrl+C ends it)")
-    run_server(site, host=host, port=port, threads=THREADS, ident="noriai")
-    stopped.set()
+    serving.serve(town, host=host, port=port, hints=hints)
 
 
-def _hint(site: Any) -> None:
-    """Tell who can sign in, on the sign-in page and here: the demo's people are nobody's."""
+def _hints() -> dict[str, Any]:
+    """Tell who can sign in, here and, by what it returns, on the sign-in page: the demo's people are nobody's."""
     from webapp.demo import PASSWORD, read_table
 
     rows = read_table("users.csv")
     people = [(", ".join(filter(None, (row["role"], row["operator"]))), row["email"]) for row in rows]
-    site.jinja_env.globals["hints"] = {"password": PASSWORD, "people": people}
     table = Table("role", "e-mail address", title=f"Sign in with the password {PASSWORD}", title_justify="left")
     for role, email in people:
         table.add_row(role, email)
     console.print(table)
-
-
-def _every(stopped: threading.Event, seconds: float, work: Callable[[Town], int], town: Town) -> None:
-    """Do some work at once and then every so many seconds; what fails is said in the log and tried again next time."""
-    while True:
-        try:
-            work(town)
-        except (StoreError, ServiceError, RoadError):
-            LOG.exception("%s will be tried again", work.__name__)
-        if stopped.wait(seconds):
-            return
+    return {"password": PASSWORD, "people": people}
 
 
 @main.group()
