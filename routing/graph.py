@@ -23,7 +23,7 @@ from routing.extract import SUFFIXES, Way, driven_ways, named_things
 from routing.places import STREET, Entry, save_names
 from routing.streets import E7, Streets
 from routing.times import Place, RoadError
-from routing.ways import FALLBACK_SPEED, PACE, SPEEDS, Direction, direction, max_speed
+from routing.ways import FALLBACK_SPEED, PACE, SPEEDS, Direction, direction, is_driven_throughout, max_speed
 
 Progress = Callable[[str], None]
 
@@ -67,7 +67,7 @@ def read_graph(source: str, progress: Progress = _quiet) -> nx.MultiDiGraph:
     if path is None:
         graph = _download(source.removeprefix(PLACE))
     elif path.suffix == ".graphml":
-        graph = _load_graphml(path)
+        graph = _only_driven(_load_graphml(path))
     else:
         graph = _graph_of(driven_ways(path))
     if not graph.number_of_edges():
@@ -131,6 +131,13 @@ def _load_graphml(path: Path) -> nx.MultiDiGraph:
         return ox.project_graph(graph, to_latlong=True) if ox.projection.is_projected(graph.graph["crs"]) else graph
     except (OSError, ValueError, KeyError, SyntaxError, nx.NetworkXError) as error:
         raise RoadError(f"{path} is no GraphML file of OSMnx ({error}). Save it with osmnx.save_graphml.") from error
+
+
+def _only_driven(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
+    """Drop in place the footways, railways and walls that a graph of a whole extract holds beside its roads."""
+    edges = graph.edges(keys=True, data=True)
+    graph.remove_edges_from([(tail, head, key) for tail, head, key, edge in edges if not is_driven_throughout(edge)])
+    return graph
 
 
 def _graph_of(ways: Iterable[Way]) -> nx.MultiDiGraph:

@@ -6,6 +6,8 @@ Tag meanings: https://wiki.openstreetmap.org/wiki/Key:access, Key:oneway, Key:ma
 import re
 from collections.abc import Mapping
 from enum import Enum
+from itertools import product
+from typing import Any
 
 Tags = Mapping[str, str]
 
@@ -52,6 +54,15 @@ def is_driven(tags: Tags) -> bool:
         return False
     access = _access(tags)
     return access not in _NOT_FOR_VEHICLES or (highway == "service" and access in _FACILITY_YARD)
+
+
+def is_driven_throughout(edge: Mapping[str, Any]) -> bool:
+    """May our vehicles use all of an OSMnx edge, whichever ways it was joined from? An untagged edge with a time is."""
+    if "highway" not in edge and "travel_time" in edge:
+        return True
+    said = {key: edge[key] for key in ("highway", "access", "area", "service") if key in edge}
+    ways = product(*(value if isinstance(value, list) else [value] for value in said.values()))
+    return all(is_driven(dict(zip(said, way, strict=True))) for way in ways)
 
 
 def direction(tags: Tags) -> Direction:

@@ -130,12 +130,18 @@ def _add_errors(app: Flask) -> None:
         app.register_error_handler(kind, lambda error, status=status: _sorry(error, status))
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(CSRFError, lambda error: _sorry(error, 400))
-    app.register_error_handler(HTTPException, lambda error: _sorry(error, error.code or 500))
+    app.register_error_handler(HTTPException, _refused)
 
 
 def _sorry(error: Exception, status: int) -> ResponseReturnValue:
     said = shared.error_text(str(error)) if isinstance(error, ServiceError) else ""
     return render_template("error.html", status=status, said=said), status
+
+
+def _refused(error: HTTPException) -> ResponseReturnValue:
+    """Keep what the protocol wants beside the page, such as the methods that an address does take."""
+    kept = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+    return render_template("error.html", status=error.code or 500, said=""), error.code or 500, kept
 
 
 def _busy(_: Busy) -> ResponseReturnValue:
@@ -154,6 +160,6 @@ def _harden(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Permissions-Policy", "geolocation=(self), camera=(), microphone=()")
-    if response.mimetype == "text/html":
+    if response.mimetype == "text/html" or "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response

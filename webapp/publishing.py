@@ -6,12 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from matching.model import DAY, LATEST, Capacity, Detour, Load, Policy, Ride, Run, Stop, Window
+from routing.area import metres
 from routing.places import PlaceIndex
 from routing.times import Place, UnreachablePlace
 from webapp.files.scheduled import PlaceEntry, ScheduledRun, ScheduledStop, ScheduleFile, Vehicle, committed_rides
 
 LONGEST_COMMITTED_RIDE = 2 * 3600
 """Seconds aboard for a committed rider whose schedule names no limit (Finnish law allows 2.5 h a day to the young)."""
+
+SAME_PLACE = 250
+"""Metres within which things of one name are one stop: a school, and the bus stop before it."""
+MOST_NAMESAKES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,10 @@ class Located:
 
 
 def locate(scheduled: ScheduledRun, file: ScheduleFile, places: PlaceIndex) -> Located:
-    """Find each stop by its own coordinates, else by the file's places, else by its address or name on the map."""
+    """Find each stop by its own coordinates, else by the file's places, else by its address or name on the map.
+
+    A name that several places bear is nobody's address: such a stop counts as not found.
+    """
     found, labels, private = [], [], []
     for stop in scheduled.stops:
         entry = file.places.get(stop.stop_code) or _named(file, stop.place_name)
@@ -54,10 +62,9 @@ def _place(stop: ScheduledStop, entry: PlaceEntry | None, places: PlaceIndex) ->
         if lat is not None and lon is not None:
             return Place(round(lat, 6), round(lon, 6))
     text = stop.address or (entry.address if entry else "") or stop.place_name
-    hits = places.search(text, 2) if text else []
-    exact = [hit for hit in hits if hit.name.casefold() == text.casefold()]
-    chosen = exact or (hits if len(hits) == 1 else [])
-    return chosen[0].place if chosen else None
+    hits = places.search(text, MOST_NAMESAKES) if text else []
+    chosen = [hit.place for hit in hits if hit.name.casefold() == text.casefold()] or [hit.place for hit in hits]
+    return chosen[0] if chosen and all(metres(chosen[0], other) <= SAME_PLACE for other in chosen) else None
 
 
 def publish(

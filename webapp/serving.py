@@ -32,6 +32,7 @@ def serve(town: Town, *, host: str, port: int, hints: dict[str, Any] | None = No
         LOG.warning("maps and live updates are missing (%s); fetch them: %s", ", ".join(missing), again)
     if hints:
         site.jinja_env.globals["hints"] = hints
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each waiting page would drown the rest
     stopped = threading.Event()
     for seconds, work in ((MAIL_EVERY, messages.deliver), (DAYS_EVERY, schedules.extend)):
         threading.Thread(target=_every, args=(stopped, seconds, work, town), daemon=True).start()

@@ -69,6 +69,17 @@ def test_an_osmnx_graphml_file_keeps_its_own_times(helsinki: Path, tmp_path: Pat
     assert (tmp_path / "copy" / STREETS).read_bytes() == (helsinki / STREETS).read_bytes()
 
 
+@pytest.mark.parametrize("simplify", [True, False])
+def test_footways_and_railways_of_an_osmnx_graphml_file_are_not_driven(
+    write_osm: WriteOsm, tmp_path: Path, *, simplify: bool
+) -> None:
+    ways = [*TOY_WAYS[:1], ((1, 5), {"highway": "footway"}), ((3, 5), {"railway": "rail", "name": "Line 1"})]
+    graph = ox.graph_from_xml(write_osm(TOYTOWN, ways), simplify=simplify)
+    ox.save_graphml(graph, tmp_path / "whole.graphml")
+    prepared = read_graph(str(tmp_path / "whole.graphml"))
+    assert {highway for _, _, highway in prepared.edges(data="highway")} == {"residential"}
+
+
 def test_a_packed_extract_is_read_like_a_plain_one(write_osm: WriteOsm, tmp_path: Path) -> None:
     plain = write_osm(TOYTOWN, TOY_WAYS)
     packed = tmp_path / "toy.osm.gz"

@@ -86,3 +86,28 @@ def test_who_has_not_signed_in_is_asked_to(visitor: Visitor) -> None:
     for path in (path for paths in PAGES.values() for path in paths):
         visitor.get(path)
         assert visitor.path == "/login"
+
+
+@pytest.mark.parametrize(
+    "away",
+    ["//evil.example", "/\\evil.example", "/\t/evil.example", "\t//evil.example", "/\r\n/evil.example", "https://evil"],
+)
+def test_a_change_of_language_leads_nowhere_else(visitor: Visitor, away: str) -> None:
+    visitor.get("/login")
+    sent = {"csrf_token": visitor.token, "language": "fi", "next": away}
+    assert visitor.browser.post("/language", data=sent).headers["Location"] == "/"
+
+
+def test_a_password_of_any_length_is_only_wrong(visitor: Visitor) -> None:
+    visitor.get("/login")
+    visitor.post("/login", {"email": "town@example.org", "password": "x" * 100_000})
+    assert "The e-mail address or the password is not right." in visitor.text
+
+
+def test_a_method_that_an_address_does_not_take_is_told_which_it_does(visitor: Visitor) -> None:
+    answer = visitor.browser.put("/login")
+    assert answer.status_code == 405 and {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
+
+
+def test_no_page_is_there_that_is_not_of_the_site(town_hall: Visitor) -> None:
+    town_hall.get("/verify", status=404)

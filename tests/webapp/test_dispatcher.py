@@ -73,7 +73,7 @@ def test_a_booking_shows_its_rider_and_its_seat_is_gone(sign_in: SignIn, dispatc
 def test_the_map_of_a_run_is_a_line_along_its_roads_and_numbered_stops(dispatcher: Visitor) -> None:
     answer = dispatcher.browser.get(f"/dispatch/runs/{BUS}.geojson")
     line, *points = answer.get_json()["features"]
-    assert answer.mimetype == "application/geo+json"
+    assert (answer.mimetype, answer.headers["Cache-Control"]) == ("application/geo+json", "no-store")
     assert line["geometry"]["type"] == "LineString" and len(line["geometry"]["coordinates"]) > len(points)
     assert [point["properties"]["label"] for point in points] == ["1", "2", "3", "4"]
 
@@ -97,6 +97,13 @@ def test_planning_anew_books_who_waits_and_says_so(sign_in: SignIn, dispatcher: 
     dispatcher.get("/dispatch")
     dispatcher.send("Look for seats for those who wait")
     assert "No seat was found for those who wait." in dispatcher.text
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_planning_anew_a_day_without_runs_finds_no_seat(dispatcher: Visitor, day: str) -> None:
+    dispatcher.get("/dispatch/upload")
+    dispatcher.post("/dispatch/replan", {"day": day})
+    assert "No seat was found" in dispatcher.text
 
 
 def test_planning_anew_needs_a_day(dispatcher: Visitor) -> None:

@@ -70,6 +70,12 @@ def test_an_unchanged_manifest_is_not_sent_again(driver: Visitor) -> None:
     assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
 
 
+@pytest.mark.parametrize("known", ["9" * 5000, "9" * 5000 + "-1", "-1-1", "²-1", "*,,", 'W/"'])
+def test_a_version_that_was_never_sent_gives_the_whole_manifest(driver: Visitor, known: str) -> None:
+    answer = driver.browser.get(f"/drive/{BUS}/manifest", headers={"If-None-Match": f'"{known}"'})
+    assert answer.status_code == 200 and "Rautatientori" in answer.text
+
+
 def test_a_booking_changes_the_manifest_and_announces_the_new_stop(driver: Visitor, sign_in: SignIn) -> None:
     etag = driver.browser.get(f"/drive/{BUS}/manifest").headers["ETag"]
     book(sign_in(RIDER))
@@ -149,6 +155,8 @@ def test_an_event_on_the_run_of_another_operator_is_not_there(driver: Visitor, t
         ("liisankatu", "boarded", {}),
         ("liisankatu", "boarded", {"ride": "client-a"}),
         ("school", "boarded", {"ride": "pupils-a"}),
+        ("liisankatu", "arrived", {"ride": "pupils-a"}),
+        ("liisankatu", "departed", {"ride": "\x00" * 5000}),
         ("liisankatu", "arrived", {"event_id": "short"}),
         ("liisankatu", "arrived", {"event_id": "x" * 1000}),
         ("liisankatu", "arrived", {"event_id": "\x00" * 20}),

@@ -69,6 +69,7 @@ def test_an_event_keeps_when_it_happened_and_when_it_was_told(town: Town, clock:
         ({"id": "x" * 65}, "event"),
         ({"id": "line\nbreak"}, "event"),
         ({"stop": "nowhere"}, "stop"),
+        ({"kind": "arrived", "ride": "pupils-a"}, "ride"),
         ({"kind": "boarded"}, "ride"),
         ({"kind": "boarded", "ride": "nobody"}, "ride"),
         ({"kind": "boarded", "ride": "pupils-b"}, "ride"),

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from random import uniform
 from threading import Barrier, Event
 from time import sleep
@@ -17,6 +17,7 @@ from tests.webapp.conftest import Clock
 from tests.webapp.toy_records import booking, keep, put, settled, user, with_detour, with_ride
 from webapp.db.engines import wal_is_sound
 from webapp.db.store import Busy, Door, Store
+from webapp.serving import THREADS
 
 T = TypeVar("T")
 BOOKERS = 32
@@ -141,6 +142,15 @@ def test_who_waits_too_long_for_a_lock_is_told_so(
     with holding(store, **locks), pytest.raises(Busy):
         hasty.commit(lambda door: door.now(), **locks)
     assert hasty.commit(lambda door: door.now(), **locks) == clock.now
+    hasty.close()
+
+
+def test_every_thread_of_the_server_can_read_at_once(store: Store, database_url: str, clock: Clock) -> None:
+    settled(store)
+    hasty = Store(database_url, clock=clock, patience=0.2)
+    with ExitStack() as opened:
+        readers = [opened.enter_context(hasty.read()) for _ in range(THREADS)]
+        assert {records.get_run_head("bus").revision for records in readers} == {0}
     hasty.close()
 
 

@@ -183,7 +183,8 @@ def test_a_service_adds_what_only_the_roads_can_tell_in_the_same_form() -> None:
     messages = Messages("en")
     messages.add("E-PLACE", row=3, column="G 場所", value="港町", run="D1")
     assert messages.listed(runs=3)[0].text == (
-        'Row 3, column G "場所": "港町" was not found on the map. Write lat and lon, or a place of the sheet places. '
+        'Row 3, column G "場所": "港町" was not found on the map, or several places bear that name. '
+        "Write lat and lon, or a place of the sheet places. "
         "Run D1 was not taken in; the other 2 runs are not affected. [E-PLACE]"
     )
 

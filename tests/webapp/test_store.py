@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from matching.model import Capacity, Rule
@@ -233,3 +235,11 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
         for get in (records.get_run, records.get_user, records.get_booking, records.get_operator, records.get_run_head):
             with pytest.raises(NotFound):
                 get("nobody")
+
+
+def test_a_fault_of_the_database_names_no_values(store: Store) -> None:
+    """What a row holds may be somebody's name: it must not reach a log by way of an error."""
+    asked = text("SELECT name FROM nowhere WHERE name = :name").bindparams(name="Aino Esimerkki")
+    with store.read() as records, pytest.raises(DBAPIError) as caught:
+        records._session.connection().execute(asked)
+    assert "Aino Esimerkki" not in str(caught.value)

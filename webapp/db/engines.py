@@ -18,7 +18,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from webapp.db.errors import Busy
 
-CONNECTIONS = 32
+CONNECTIONS = 66
+"""One for each thread of the web server and of the work beside it: who waits for a lock keeps a connection, and must
+not keep a driver from reading. PostgreSQL gives 100 unless it is told otherwise."""
 MIGRATION_SECONDS = 120.0
 MIGRATION_LOCK = 6_674_294
 """Key of PostgreSQL's advisory lock under which one process at a time migrates; any number that is ours alone."""
@@ -80,6 +82,7 @@ class PostgresDatabase:
             pool_timeout=patience,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
+            hide_parameters=True,
         )
 
     @contextmanager
@@ -112,7 +115,9 @@ class SqliteDatabase:
             raise ValueError("records must outlive the process: give SQLite a file, not memory")
         self._gate = Gate(Path(str(address.database)))
         self._busy_ms = round(1000 * patience)
-        self.engine = create_engine(address, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=patience)
+        self.engine = create_engine(
+            address, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=patience, hide_parameters=True
+        )
         event.listen(self.engine, "connect", self._prepare)
         event.listen(self.engine, "begin", _begin)
 

@@ -200,6 +200,8 @@ def _check(run: Run, events: list[tables.Event], tap: Tap) -> None:
     if tap.stop not in run.positions():
         raise Invalid("stop")
     if tap.kind in ("arrived", "departed"):
+        if tap.ride:
+            raise Invalid("ride")
         return
     if ride is None or tap.stop != (ride.dropoff if tap.kind == "alighted" else ride.pickup):
         raise Invalid("ride")

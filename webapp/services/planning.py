@@ -40,6 +40,8 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
         runs = records.list_runs(day)
         waiting = records.list_requests(service_date=day, status="waiting")
         riders = {row.rider_id: records.get_user(row.rider_id) for row in waiting}
+    if not runs:
+        return Replanned(before=0, after=0, booked=(), drive_before=0, drive_after=0)
     asked = [wishes.trip_request(town, row, riders[row.rider_id], runs) for row in waiting]
     now = town.seconds_now(day)
     asked = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in asked]

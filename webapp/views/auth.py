@@ -1,5 +1,6 @@
 """Signing in: flask-security over the records, without a second way to the database."""
 
+from datetime import timedelta
 from typing import Any, cast
 
 from flask import Blueprint, Flask, redirect, request, session, url_for
@@ -8,15 +9,18 @@ from flask_babel import lazy_gettext as lazy
 from flask_login import current_user
 from flask_security import RoleMixin, Security, UserMixin
 from flask_security.datastore import UserDatastore
+from flask_security.password_util import PasswordUtil
 
 from webapp.config import LANGUAGES
 from webapp.db import tables
 from webapp.services import accounts
 from webapp.town import Town
-from webapp.views.shared import needs, town
+from webapp.views.shared import needs, town, words
 
 pages = Blueprint("auth", __name__)
 
+LONGEST_ADDRESS = 2000
+LONGEST_PASSWORD = 1000
 HOMES = {
     "resident": "resident.trips",
     "desk": "desk.find",
@@ -83,6 +87,13 @@ class People(UserDatastore):
         """Nothing waits: `put` has committed."""
 
 
+class Passwords(PasswordUtil):
+    """Read passwords; the hash refuses to look at a very long one, which is wrong like any other."""
+
+    def normalize(self, password: str) -> str:
+        return str(super().normalize(password))[:LONGEST_PASSWORD]
+
+
 def add_security(app: Flask, served: Town) -> None:
     """Let flask-security guard the site."""
     app.config.update(
@@ -99,12 +110,13 @@ def add_security(app: Flask, served: Town) -> None:
         SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
         SECURITY_USE_REGISTER_V2=True,
         SECURITY_TRACKABLE=False,
+        SECURITY_FRESHNESS=timedelta(seconds=-1),
         SECURITY_SEND_REGISTER_EMAIL=False,
         SECURITY_DEFAULT_REMEMBER_ME=False,
         SECURITY_MSG_GENERIC_AUTHN_FAILED=(lazy("The e-mail address or the password is not right."), "error"),
         SECURITY_REDIRECT_VALIDATE_MODE=["absolute", "regex"],
     )
-    Security(app, People(served))
+    Security(app, People(served), password_util_cls=Passwords)
 
 
 @pages.get("/")
@@ -123,7 +135,7 @@ def choose_language() -> ResponseReturnValue:
         session["language"] = chosen
         if current_user.is_authenticated:
             accounts.set_language(town(), current_user.id, chosen)
-    back = request.form.get("next", "/").removesuffix("?")
+    back = words("next", LONGEST_ADDRESS).removesuffix("?")
     inside = back.startswith("/") and not back.startswith(("//", "/\\"))
     return redirect(back if inside else "/")
 

@@ -121,7 +121,7 @@ def _sheet(read: Manifest) -> Sheet:
 def _news(read: Manifest) -> str:
     """Say what changed since the page last asked: a driver hears of a booking without looking for it."""
     known = next(iter(request.if_none_match.as_set(include_weak=True)), "").partition("-")[0]
-    if not known.isdecimal() or int(known) >= read.head.revision:
+    if not known.isdecimal() or len(known) > 9 or int(known) >= read.head.revision:
         return ""
     came, went = driving.changes_since(town(), read.head.id, int(known), operator=read.head.operator_id)
     told = [
