@@ -7,7 +7,7 @@ from datetime import date
 
 from matching.model import DAY, LATEST, Capacity, Detour, Load, Policy, Ride, Run, Stop, Window
 from routing.area import metres
-from routing.places import PlaceIndex
+from routing.places import STREET, PlaceIndex
 from routing.times import Place, UnreachablePlace
 from webapp.files.scheduled import PlaceEntry, ScheduledRun, ScheduledStop, ScheduleFile, Vehicle, committed_rides
 
@@ -63,7 +63,9 @@ def _place(stop: ScheduledStop, entry: PlaceEntry | None, places: PlaceIndex) ->
             return Place(round(lat, 6), round(lon, 6))
     text = stop.address or (entry.address if entry else "") or stop.place_name
     hits = places.search(text, MOST_NAMESAKES) if text else []
-    chosen = [hit.place for hit in hits if hit.name.casefold() == text.casefold()] or [hit.place for hit in hits]
+    exact = [hit for hit in hits if hit.name.casefold() == text.casefold()]
+    things = [hit for hit in exact if hit.kind != STREET]  # a bus stop often bears the name of its street
+    chosen = [hit.place for hit in things or exact or hits]
     return chosen[0] if chosen and all(metres(chosen[0], other) <= SAME_PLACE for other in chosen) else None
 
 

@@ -188,6 +188,14 @@ def test_a_place_is_found_by_its_name_on_the_map(town: Town) -> None:
     assert (abs(found.lat - LIISANKATU.lat), abs(found.lon - LIISANKATU.lon)) < (0.0003, 0.0003)
 
 
+def test_a_name_that_several_distant_places_bear_is_never_guessed(town: Town) -> None:
+    assert len({named.place for named in town.places.search("Burger King") if named.name == "Burger King"}) > 1
+    file = sheet(run("D1")).replace(f"{LIISANKATU.lat},{LIISANKATU.lon}", ",").replace("Liisankatu 29", "Burger King")
+    message = check(town, file).messages[0]
+    assert (message.code, message.row, message.value) == ("E-PLACE", 2, "Burger King")
+    assert "several places bear that name" in message.text
+
+
 def test_a_home_is_no_stop_for_residents(town: Town) -> None:
     places: Cells = [["code", "name", "lat", "lon", "private"], ["H1", "Vuorikatu 3", 60.170596, 24.947862, "yes"]]
     rows = [*run("D1")]
