@@ -39,7 +39,7 @@ class Area:
     @staticmethod
     def load(folder: Path) -> "Area":
         """Read what was prepared. Raises RoadError when there is nothing, or it was prepared by another version."""
-        again = f"Prepare the area again: noriai area add {folder.name} SOURCE."
+        again = f"Prepare it: noriai area add {folder.name} SOURCE."
         try:
             about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -121,10 +121,11 @@ def test_a_place_without_a_network_is_said_so(home: Path, monkeypatch: pytest.Mo
     assert [path.name for path in (home / "areas").iterdir()] == ["helsinki"]
 
 
-def test_a_town_without_roads_is_told_how_to_get_them(home: Path, file: Path) -> None:
-    (home / "areas" / "helsinki").unlink()
+@pytest.mark.usefixtures("home")
+def test_a_town_without_roads_is_told_how_to_get_them(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NORIAI_AREA", "porvoo")
     for command in (["verify"], ["schedule", "check", str(file)], ["plan", "--date", "2026-11-23"]):
-        assert "noriai area add helsinki" in fault(*command)
+        assert "noriai area add porvoo" in fault(*command)
 
 
 def test_a_schedule_is_checked_as_json_and_nothing_is_kept(home: Path, file: Path) -> None:
@@ -234,3 +235,9 @@ def test_the_demo_leaves_records_alone_that_it_did_not_make(home: Path, file: Pa
     run("schedule", "import", file, "--operator", "school")
     assert "choose another folder" in fault("demo", "--no-serve", "--dir", home)
     assert run("verify").output.startswith("3 plans judged")
+
+
+def test_the_built_in_area_prepares_itself(home: Path) -> None:
+    (home / "areas" / "helsinki").unlink()
+    run("verify")
+    assert (home / "areas" / "helsinki" / "area.json").is_file()

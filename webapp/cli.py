@@ -28,6 +28,8 @@ console = Console()
 ISO_DATE = click.DateTime(formats=["%Y-%m-%d"])
 SECONDS = click.IntRange(min=1)
 AREA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
+BUILT_IN = "helsinki"
+"""The area whose extract comes with an installed package; its source has the same name."""
 DEMO = "demo-records"
 """A file that stands beside records which the demo made and may throw away."""
 PLAIN = {
@@ -93,7 +95,7 @@ def _play(home: Path, solve: int) -> tuple[Town, Any]:
     for old in home.glob("noriai.db*"):
         old.unlink()
     if not (settings.area_folder / "area.json").exists():
-        _prepare("helsinki", "helsinki", settings)
+        _prepare(BUILT_IN, BUILT_IN, settings)
     clock = stage.DemoClock()
     town = open_town(settings, clock)
     with _progress() as bar:
@@ -157,6 +159,14 @@ def area_add(name: str, source: str) -> None:
     console.print(f"{name}: {about.nodes:,} junctions, {about.edges:,} streets. Serve it with NORIAI_AREA={name}")
 
 
+def _open() -> Town:
+    """Open the town of the settings; the built-in area needs no preparing by hand."""
+    settings = read_settings()
+    if settings.area == BUILT_IN and not (settings.area_folder / "area.json").exists():
+        _prepare(BUILT_IN, BUILT_IN, settings)
+    return open_town(settings)
+
+
 def _prepare(name: str, source: str, settings: Settings) -> None:
     from routing.graph import prepare
 
@@ -186,7 +196,7 @@ def schedule() -> None:
 
 
 def _checked(file: Path, operator: str, language: str) -> tuple[Town, schedules.Checked]:
-    town = open_town(read_settings())
+    town = _open()
     return town, schedules.check(town, file.read_bytes(), file.name, operator=operator, language=language)
 
 
@@ -251,7 +261,7 @@ def plan(day: datetime, seconds: int) -> None:
 
     Example: noriai plan --date 2026-11-23 --seconds 60
     """
-    town = open_town(read_settings())
+    town = _open()
     with _progress() as bar, _ticking(bar, seconds):
         done = planning.replan(town, day.date(), seconds=seconds)
     town.store.close()
@@ -268,7 +278,7 @@ def verify(day: datetime | None) -> None:
 
     Example: noriai verify --date 2026-11-23
     """
-    town = open_town(read_settings())
+    town = _open()
     judged, faults = planning.verify(town, day.date() if day else None)
     town.store.close()
     for fault in faults:
@@ -286,7 +296,7 @@ def serve(host: str, port: int) -> None:
 
     Example: noriai serve --port 8080
     """
-    _serve(open_town(read_settings()), port, host=host)
+    _serve(_open(), port, host=host)
 
 
 def _serve(town: Town, port: int, *, host: str = "127.0.0.1", hints: dict[str, Any] | None = None) -> None:
@@ -329,7 +339,7 @@ def user_add(email: str, role: str, name: str, operator: str | None, *, groups: 
 
     Example: noriai user add anna@example.org --role resident --group registered
     """
-    town = open_town(read_settings())
+    town = _open()
     accounts.add_user(
         town, name=name or email, role=role, email=email, password=password, operator=operator, groups=groups
     )
