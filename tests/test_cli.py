@@ -241,3 +241,8 @@ def test_the_built_in_area_prepares_itself(home: Path) -> None:
     (home / "areas" / "helsinki").unlink()
     run("verify")
     assert (home / "areas" / "helsinki" / "area.json").is_file()
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_port_that_cannot_be_is_refused_before_anything_starts(command: str) -> None:
+    assert "--port" in fault(command, "--port", "99999", status=2)

@@ -27,6 +27,7 @@ from webapp.town import Town, open_town
 console = Console()
 ISO_DATE = click.DateTime(formats=["%Y-%m-%d"])
 SECONDS = click.IntRange(min=1)
+PORT = click.IntRange(1, 65535)
 AREA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 BUILT_IN = "helsinki"
 """The area whose extract comes with an installed package; its source has the same name."""
@@ -67,7 +68,7 @@ def main() -> None:
 @click.option("--no-serve", is_flag=True, help="End after the table.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 @click.option("--solve", type=SECONDS, default=10, show_default=True, help="Seconds for the re-planning.")
-@click.option("--port", default=8000, show_default=True, help="Port of the site, on this machine only.")
+@click.option("--port", type=PORT, default=8000, show_default=True, help="Port of the site, on this machine only.")
 def demo(folder: Path | None, *, no_serve: bool, as_json: bool, solve: int, port: int) -> None:
     """Show the main job on the streets of Helsinki: schedules, requests, bookings, re-planning, and the site.
 
@@ -290,7 +291,7 @@ def verify(day: datetime | None) -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", type=PORT, default=8000, show_default=True)
 def serve(host: str, port: int) -> None:
     """Serve the site until it is stopped.
 
