@@ -1,6 +1,8 @@
 """May this party board this run at all? What needs no road and no timetable to answer."""
 
-from matching.model import Broken, Rule, Run, TripRequest, Window
+from collections.abc import Iterator
+
+from matching.model import Broken, Capacity, Load, Rule, Run, TripRequest, Window
 
 
 def obstacles(request: TripRequest, run: Run) -> list[Broken]:
@@ -10,12 +12,18 @@ def obstacles(request: TripRequest, run: Run) -> list[Broken]:
         found.append(Broken(Rule.WHO, run.id))
     if run.policy.closes is not None and request.asked_at > run.policy.closes:
         found.append(Broken(Rule.CUTOFF, run.id, request.asked_at - run.policy.closes))
-    if request.party.wheelchairs > run.capacity.most_wheelchairs:
-        found.append(Broken(Rule.WHEELCHAIR, run.id, request.party.wheelchairs - run.capacity.most_wheelchairs))
-    elif not run.capacity.fits(request.party):
-        seats = run.capacity.seats_beside(request.party.wheelchairs)
-        found.append(Broken(Rule.SEATS, run.id, request.party.seats - seats))
+    found += (Broken(rule, run.id, excess) for rule, excess in _lacking(request.takes, run.capacity) if excess > 0)
     return found
+
+
+def _lacking(load: Load, capacity: Capacity) -> Iterator[tuple[Rule, int]]:
+    """How much of each a load lacks in a vehicle that carries nothing else, at its best layout."""
+    yield Rule.WHEELCHAIR, load.wheelchairs - capacity.most_wheelchairs
+    places = min(load.wheelchairs, capacity.most_wheelchairs)
+    seats = capacity.seats_beside(places)
+    yield Rule.SEATS, load.seats - seats
+    fitting = [one for one in capacity.layouts if one.wheelchairs >= places and one.seats >= min(load.seats, seats)]
+    yield Rule.STOWAGE, load.stowage - max(one.stowage for one in fitting)
 
 
 def boarding_window(request: TripRequest, run: Run) -> Window:

@@ -9,7 +9,7 @@ from routing.times import TravelTimes
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One stop as a driver meets it: seconds of the service day, ride ids, and the load when the vehicle leaves.
+    """One stop as a driver meets it: seconds of the service day, ride ids, and the parties aboard when it is left.
 
     served: the vehicle has reached a later stop.
     """
@@ -34,7 +34,7 @@ def lines(run: Run, times: TravelTimes) -> tuple[Line, ...]:
             planned=visit.stop.planned,
             boarding=tuple(ride.id for ride in visit.boarding),
             alighting=tuple(ride.id for ride in visit.alighting),
-            load=visit.load,
+            load=visit.aboard,
             served=k < run.done - 1,
         )
         for k, visit in enumerate(timetable(run, times))

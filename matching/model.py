@@ -19,20 +19,26 @@ LATEST = 2 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a party takes of a vehicle, or what a vehicle has: ordinary seats and wheelchair places."""
+    """What a party takes of a vehicle, or what a vehicle has: seats, wheelchair places, and room to stow things.
+
+    stowage: places for walkers, prams and luggage.
+    """
 
     seats: int = 0
     wheelchairs: int = 0
+    stowage: int = 0
 
     def __add__(self, other: "Load") -> "Load":
-        return Load(self.seats + other.seats, self.wheelchairs + other.wheelchairs)
+        return Load(self.seats + other.seats, self.wheelchairs + other.wheelchairs, self.stowage + other.stowage)
 
     def __sub__(self, other: "Load") -> "Load":
-        return Load(self.seats - other.seats, self.wheelchairs - other.wheelchairs)
+        return Load(self.seats - other.seats, self.wheelchairs - other.wheelchairs, self.stowage - other.stowage)
 
     def within(self, layout: "Load") -> bool:
         """Is there room for this load in one seat layout?"""
-        return self.seats <= layout.seats and self.wheelchairs <= layout.wheelchairs
+        return (
+            self.seats <= layout.seats and self.wheelchairs <= layout.wheelchairs and self.stowage <= layout.stowage
+        )
 
     @property
     def people(self) -> int:
@@ -47,10 +53,10 @@ class Capacity:
     layouts: tuple[Load, ...]
 
     @staticmethod
-    def of(seats: int, wheelchairs: int = 0, seats_per_wheelchair: int = 0) -> "Capacity":
+    def of(seats: int, wheelchairs: int = 0, seats_per_wheelchair: int = 0, stowage: int = 0) -> "Capacity":
         """List the layouts of a vehicle in which each wheelchair place used folds away so many seats."""
         counts = range(wheelchairs + 1)
-        return Capacity(tuple(Load(max(0, seats - seats_per_wheelchair * n), n) for n in counts))
+        return Capacity(tuple(Load(max(0, seats - seats_per_wheelchair * n), n, stowage) for n in counts))
 
     def fits(self, load: Load) -> bool:
         return any(load.within(layout) for layout in self.layouts)
@@ -82,6 +88,20 @@ class Window:
         return self.earliest <= time <= self.latest
 
 
+class Need(StrEnum):
+    """Needs that bind a plan, by their CROW codes where CROW has one; any other need is a note for the driver.
+
+    ALONE: nobody else is aboard meanwhile. LAST_IN_FIRST_OUT: nobody boards or alights between its pickup and its
+    drop-off. EMPTY_SEAT: the seat beside stays empty. ACCOMPANIED: never aboard with residents unless another
+    committed rider is aboard, too.
+    """
+
+    ALONE = "AV-01"
+    LAST_IN_FIRST_OUT = "AV-03"
+    EMPTY_SEAT = "AV-12"
+    ACCOMPANIED = "accompanied"
+
+
 class Detour(StrEnum):
     """How far a run may leave its road while its scheduled part lasts (from the first to the last scheduled rider)."""
 
@@ -103,7 +123,8 @@ class Policy:
     notice, closes: booking ends `notice` seconds before the pickup, and at second `closes` of the service day
         (negative: on an earlier day) where that is set.
     punctuality: seconds after the offered minute within which a resident is picked up and dropped off.
-    dwell, dwell_wheelchair: seconds a party adds to a stop, and each wheelchair in it.
+    dwell, dwell_wheelchair, dwell_needs: seconds a party adds to a stop, each wheelchair in it, and each of its needs.
+    freeze: seconds before a stop is reached from which nothing about it changes any more.
     fare: of one resident; fare_currency ISO 4217. articles: rule name -> the ordinance's article that a refusal cites.
     """
 
@@ -120,6 +141,8 @@ class Policy:
     punctuality: int = 600
     dwell: int = 30
     dwell_wheelchair: int = 180
+    dwell_needs: tuple[tuple[str, int], ...] = ()
+    freeze: int = 0
     fare: int = 0
     fare_currency: str = "EUR"
     articles: tuple[tuple[str, str], ...] = ()
@@ -128,9 +151,10 @@ class Policy:
         """May a resident of these groups board at all?"""
         return "anyone" in self.riders or not self.riders.isdisjoint(groups)
 
-    def dwell_for(self, party: Load) -> int:
+    def dwell_for(self, party: Load, needs: Iterable[str] = ()) -> int:
         """Seconds that a party adds at its pickup, and again at its drop-off."""
-        return self.dwell + self.dwell_wheelchair * party.wheelchairs
+        extra = dict(self.dwell_needs)
+        return self.dwell + self.dwell_wheelchair * party.wheelchairs + sum(extra.get(need, 0) for need in needs)
 
     def longest_ride(self, direct: int) -> int:
         """Most seconds aboard for a trip whose direct drive takes `direct` seconds (the form of Cordeau & Laporte)."""
@@ -175,7 +199,9 @@ class Ride:
 
     board, alight: when its pickup and its drop-off may begin, as promised to it; dwell: seconds it adds at each.
     max_ride: most seconds from the end of the pickup's dwell to the arrival at the drop-off, waiting aboard counted.
-    groups: what entitles a resident to ride; committed: rides by standing arrangement, and its plan comes first.
+    groups: what entitles a resident to ride, and by what others may be kept apart from it: target groups, or tokens of
+    persons. apart: groups with which it may not ride (CROW AV-09, AV-10). committed: rides by standing arrangement, and
+    its plan comes first. after: id of the ride without which this one falls away (a return trip).
     """
 
     id: str
@@ -189,6 +215,18 @@ class Ride:
     alight: Window = Window()
     dwell: int = 0
     groups: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
+    after: str | None = None
+
+    @property
+    def takes(self) -> Load:
+        """What it takes of the vehicle: its party, and the empty seat beside it where it needs one."""
+        return room_for(self.party, self.needs)
+
+
+def room_for(party: Load, needs: frozenset[str]) -> Load:
+    """What a party with these needs takes of a vehicle."""
+    return party + Load(1) if Need.EMPTY_SEAT in needs else party
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +234,8 @@ class Run:
     """One vehicle's scheduled work on one service date: the aggregate that is locked, judged and kept as a whole.
 
     service_date: ISO 8601. done: how many leading stops the vehicle has reached, which can no longer be changed.
-    revision: count of the run's changes since it was first kept.
+    reached: when service began at leading stops, as far as that is known. frozen: how many leading stops are too near
+    to be changed, those reached among them. revision: count of the run's changes since it was first kept.
     """
 
     id: str
@@ -209,10 +248,17 @@ class Run:
     policy: Policy = field(default_factory=Policy)
     revision: int = 0
     done: int = 0
+    reached: tuple[int, ...] = ()
+    frozen: int = 0
 
     def positions(self) -> dict[str, int]:
         """Map each stop id to its position in the run."""
         return {stop.id: k for k, stop in enumerate(self.stops)}
+
+    @property
+    def fixed(self) -> int:
+        """How many leading stops can no longer be changed."""
+        return max(self.done, self.frozen)
 
     @property
     def residents(self) -> tuple[Ride, ...]:
@@ -234,6 +280,8 @@ class TripRequest:
     pickups, dropoffs: where the party could board and alight, its own door first; those within `max_walk` metres are
     meant, farther ones only serve to say what a longer walk would give.
     depart, arrive: when its pickup and its drop-off may begin. asked_at: second of the service day when it was asked.
+    max_ride: most seconds aboard that the party can bear (CROW AV-11). apart, after: as of a ride.
+    purpose, refusals: its waiting class, such as "medical", and how often it was refused before.
     """
 
     id: str
@@ -247,6 +295,16 @@ class TripRequest:
     max_walk: int = 0
     needs: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
+    max_ride: int = LATEST
+    apart: frozenset[str] = frozenset()
+    after: str | None = None
+    purpose: str = ""
+    refusals: int = 0
+
+    @property
+    def takes(self) -> Load:
+        """What the party takes of a vehicle."""
+        return room_for(self.party, self.needs)
 
 
 class Rule(StrEnum):
@@ -268,6 +326,11 @@ class Rule(StrEnum):
     CUTOFF = "booking closed"
     TIME = "no run at that time"
     DONE = "already served"
+    STOWAGE = "room for walkers and luggage"
+    APART = "not with"
+    LAST_IN = "last in, first out"
+    ACCOMPANIED = "never alone"
+    LINKED = "linked trip"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ def ride_of(request: TripRequest, run: Run, ends: tuple[str, str], *, direct: in
         pickup=ends[0],
         dropoff=ends[1],
         party=request.party,
-        max_ride=run.policy.longest_ride(direct),
+        max_ride=min(run.policy.longest_ride(direct), request.max_ride),
         needs=request.needs,
         board=eligibility.boarding_window(request, run),
         alight=request.arrive,
-        dwell=run.policy.dwell_for(request.party),
+        dwell=run.policy.dwell_for(request.party, request.needs),
         groups=request.groups,
+        apart=request.apart,
+        after=request.after,
     )
 
 
@@ -33,8 +35,8 @@ def board_late(run: Run, ride: Ride, times: TravelTimes) -> Run:
 
 
 def without(run: Run, ride_id: str) -> Run:
-    """Take a resident's ride out of a run, with the stops that were added for it alone."""
+    """Take a resident's ride out of a run, with the stops that were added for it alone and can still be changed."""
     rides = tuple(ride for ride in run.rides if ride.id != ride_id)
     used = {stop for ride in rides for stop in (ride.pickup, ride.dropoff)}
-    stops = tuple(s for k, s in enumerate(run.stops) if s.scheduled or s.id in used or k < run.done)
+    stops = tuple(s for k, s in enumerate(run.stops) if s.scheduled or s.id in used or k < run.fixed)
     return replace(run, stops=stops, rides=rides)

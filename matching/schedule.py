@@ -1,13 +1,14 @@
 """One pass over a run: when its vehicle arrives, begins, departs, and what it carries.
 
-The vehicle goes as early as its windows allow, and waits *before* a pickup rather than with somebody aboard whose
-longest ride would run out: the componentwise earliest solution of the run's difference constraints (Cordeau & Laporte
-2003 reach the same with their eight steps).
+Where the vehicle has been, service began when it did. From there on it goes as early as its windows allow, and waits
+*before* a pickup rather than with somebody aboard whose longest ride would run out: the componentwise earliest solution
+of the run's difference constraints (Cordeau & Laporte 2003 reach the same with their eight steps).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from matching.model import Load, Ride, Run, Stop, Window
 from routing.times import TravelTimes
@@ -15,13 +16,18 @@ from routing.times import TravelTimes
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One stop of a timed run, whole seconds of the service day; `load` is what the vehicle carries when it leaves."""
+    """One stop of a timed run, whole seconds of the service day.
+
+    load, aboard: what of the vehicle is taken when it leaves, and the parties that are in it then; seats that must stay
+    empty beside them are in the load alone.
+    """
 
     stop: Stop
     arrival: int
     begin: int
     departure: int
     load: Load
+    aboard: Load
     boarding: tuple[Ride, ...]
     alighting: tuple[Ride, ...]
 
@@ -37,15 +43,15 @@ def timetable(run: Run, times: TravelTimes) -> tuple[Visit, ...]:
     dwell = [_dwell(stop, on[stop.id], off[stop.id]) for stop in run.stops]
     earliest = [_window(stop, on[stop.id], off[stop.id]).earliest for stop in run.stops]
     begin = _earliest_begin(run, legs, dwell, earliest)
-    load, visits = Load(), []
+    load, aboard, visits = Load(), Load(), []
     for k, stop in enumerate(run.stops):
         boarding, alighting = tuple(on[stop.id]), tuple(off[stop.id])
         for ride in alighting:
-            load = load - ride.party
+            load, aboard = load - ride.takes, aboard - ride.party
         for ride in boarding:
-            load = load + ride.party
-        arrival = begin[k - 1] + dwell[k - 1] + legs[k - 1] if k else begin[0]
-        visits.append(Visit(stop, arrival, begin[k], begin[k] + dwell[k], load, boarding, alighting))
+            load, aboard = load + ride.takes, aboard + ride.party
+        arrival = begin[k - 1] + dwell[k - 1] + legs[k - 1] if k and k >= len(run.reached) else begin[k]
+        visits.append(Visit(stop, arrival, begin[k], begin[k] + dwell[k], load, aboard, boarding, alighting))
     return tuple(visits)
 
 
@@ -55,7 +61,14 @@ def baseline(run: Run) -> Run:
     Published minutes are rounded and often undrivable, so a committed rider's delay is counted from this plan's times.
     """
     committed = tuple(ride for ride in run.rides if ride.committed)
-    return replace(run, stops=tuple(stop for stop in run.stops if stop.scheduled), rides=committed, done=0)
+    stops = tuple(stop for stop in run.stops if stop.scheduled)
+    return replace(run, stops=stops, rides=committed, done=0, reached=(), frozen=0)
+
+
+def frozen_until(run: Run, times: TravelTimes, second: int) -> Run:
+    """Freeze the leading stops at which service begins before a second of the service day, and those reached."""
+    near = sum(1 for _ in takewhile(lambda visit: visit.begin < second, timetable(run, times)))
+    return replace(run, frozen=max(run.done, near))
 
 
 def latest_begin(run: Run, times: TravelTimes) -> dict[str, int]:
@@ -103,30 +116,34 @@ def legs_of(run: Run, times: TravelTimes) -> list[int]:
 
 
 def free_seats(run: Run, visits: tuple[Visit, ...]) -> list[Load]:
-    """Free load of each leg: seats beside the wheelchairs aboard, and wheelchair places beside the people seated."""
-    free = []
-    for visit in visits[:-1]:
-        seats = run.capacity.seats_beside(visit.load.wheelchairs) - visit.load.seats
-        places = [one.wheelchairs for one in run.capacity.layouts if one.seats >= visit.load.seats]
-        free.append(Load(max(0, seats), max(0, max(places, default=0) - visit.load.wheelchairs)))
-    return free
+    """Free load of each leg: how many more seats, or wheelchair places, or things to stow, beside what is aboard."""
+    return [_free(run.capacity.layouts, visit.load) for visit in visits[:-1]]
+
+
+def _free(layouts: Iterable[Load], load: Load) -> Load:
+    fitting = [layout - load for layout in layouts if load.within(layout)]
+    return Load(
+        max((one.seats for one in fitting), default=0),
+        max((one.wheelchairs for one in fitting), default=0),
+        max((one.stowage for one in fitting), default=0),
+    )
 
 
 def _earliest_begin(run: Run, legs: list[int], dwell: list[int], earliest: list[int]) -> list[int]:
-    position = run.positions()
+    position, known = run.positions(), len(run.reached)
     caps = [(position[r.pickup], position[r.dropoff], r.max_ride) for r in run.rides if _rides_on(position, r)]
-    begin = list(earliest)
-    _drive(begin, legs, dwell)
+    begin = [*run.reached, *earliest[known:]]
+    _drive(begin, legs, dwell, known)
     plain = list(begin)
     for _ in range(len(caps) + 1):
         held = False
         for pickup, dropoff, most in caps:
             late_start = begin[dropoff] - most - dwell[pickup]
-            if begin[pickup] < late_start:
+            if pickup >= known and begin[pickup] < late_start:
                 begin[pickup], held = late_start, True
         if not held:
             return _leave_depot_late(run, begin, legs, dwell)
-        _drive(begin, legs, dwell)
+        _drive(begin, legs, dwell, known)
     return plain
 
 
@@ -134,13 +151,14 @@ def _rides_on(position: dict[str, int], ride: Ride) -> bool:
     return position.get(ride.pickup, -1) < position.get(ride.dropoff, -2)
 
 
-def _drive(begin: list[int], legs: list[int], dwell: list[int]) -> None:
-    for k, leg in enumerate(legs):
-        begin[k + 1] = max(begin[k + 1], begin[k] + dwell[k] + leg)
+def _drive(begin: list[int], legs: list[int], dwell: list[int], known: int) -> None:
+    """Push every stop behind the `known` ones on to when the vehicle can be there."""
+    for k in range(max(known, 1), len(begin)):
+        begin[k] = max(begin[k], begin[k - 1] + dwell[k - 1] + legs[k - 1])
 
 
 def _leave_depot_late(run: Run, begin: list[int], legs: list[int], dwell: list[int]) -> list[int]:
     """Let the vehicle stand in its depot, not at its first stop: nobody is aboard yet, so no time of others moves."""
-    if len(begin) > 1 and run.stops[0].depot and not run.done:
+    if len(begin) > 1 and run.stops[0].depot and not (run.done or run.reached):
         begin[0] = max(begin[0], min(begin[1] - dwell[0] - legs[0], run.stops[0].window.latest))
     return begin

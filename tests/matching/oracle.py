@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from matching.model import MeetingPoint, Ride, Run, Stop, TripRequest, Window
 from matching.promises import broken
+from matching.schedule import timetable
 from routing.times import NO_WAY, TravelTimes
 
 
@@ -18,23 +19,40 @@ class End:
     stop: Stop | None
 
 
-def least_cost(request: TripRequest, run: Run, times: TravelTimes) -> int | None:
-    """Seconds of added driving and walking of the cheapest sound place; None when there is none."""
+def least_cost(request: TripRequest, run: Run, times: TravelTimes, *, harm: int = 0) -> int | None:
+    """Cost of the cheapest sound place, as `cheapest` counts it; None when there is none."""
+    found = cheapest(request, run, times, harm=harm)
+    return found[0] if found else None
+
+
+def cheapest(request: TripRequest, run: Run, times: TravelTimes, *, harm: int = 0) -> tuple[int, Run] | None:
+    """Find the cheapest sound place and the run as it then is; None when there is none.
+
+    Cost is seconds of added driving and of walking, and `harm` for each person-second by which the drop-offs of
+    committed riders begin later than on the run as it was.
+    """
     if run.policy.closes is not None and request.asked_at > run.policy.closes:
         return None
-    everywhere = sorted(_places(request, run, times), key=lambda one: one[0])
-    return next((cost for cost, new in everywhere if not broken(new, times, before=run)), None)
+    everywhere = sorted(_places(request, run, times, harm), key=lambda one: one[0])
+    return next(((cost, new) for cost, new in everywhere if not broken(new, times, before=run)), None)
 
 
-def _places(request: TripRequest, run: Run, times: TravelTimes) -> Iterator[tuple[int, Run]]:
-    now = _drive(run.stops, times)
+def _places(request: TripRequest, run: Run, times: TravelTimes, harm: int) -> Iterator[tuple[int, Run]]:
+    now, arrived = _drive(run.stops, times), _arrived(run, times) if harm else 0
     for on in _ends(request, run, request.pickups, "+"):
         for off in _ends(request, run, request.dropoffs, "-"):
             if on.point.place != off.point.place and _in_order(on, off):
                 new = _carrying(request, run, (on, off), times)
                 drive = _drive(new.stops, times)
                 if drive < NO_WAY:
-                    yield drive - now + on.point.walk + off.point.walk, new
+                    later = _arrived(new, times) - arrived if harm else 0
+                    yield drive - now + on.point.walk + off.point.walk + harm * later, new
+
+
+def _arrived(run: Run, times: TravelTimes) -> int:
+    """Sum when each committed person's drop-off begins."""
+    begin = {visit.stop.id: visit.begin for visit in timetable(run, times)}
+    return sum(begin[ride.dropoff] * ride.party.people for ride in run.rides if ride.committed)
 
 
 def _ends(request: TripRequest, run: Run, points: tuple[MeetingPoint, ...], mark: str) -> Iterator[End]:
@@ -65,11 +83,14 @@ def _carrying(request: TripRequest, run: Run, ends: tuple[End, End], times: Trav
         pickup,
         dropoff,
         request.party,
-        max_ride=run.policy.longest_ride(times.between(on.point.place, off.point.place)),
+        max_ride=min(request.max_ride, run.policy.longest_ride(times.between(on.point.place, off.point.place))),
+        needs=request.needs,
         board=request.depart & Window(request.asked_at + run.policy.notice),
         alight=request.arrive,
-        dwell=run.policy.dwell_for(request.party),
+        dwell=run.policy.dwell_for(request.party, request.needs),
         groups=request.groups,
+        apart=request.apart,
+        after=request.after,
     )
     return replace(run, stops=tuple(stops), rides=(*run.rides, ride))
 

@@ -1,0 +1,391 @@
+"""The runs of a day as arrays: searched in microseconds, changed one accepted ride at a time."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from matching import eligibility, kernel, schedule
+from matching.kernel import FAR, OWN, State
+from matching.model import Capacity, Detour, Load, MeetingPoint, Need, Policy, Ride, Run, Stop, TripRequest
+from matching.objective import Objective
+from matching.rides import ride_of
+from routing.times import Place, TravelTimes
+
+MODES = {Detour.NONE: kernel.NO_DETOUR, Detour.ON_ROUTE: kernel.ON_ROUTE, Detour.UP_TO: kernel.UP_TO}
+SOMEBODY, RESIDENT, FIRST_TAG, WORD = 1, 2, 2, 62
+"""Tags that everybody has, and every resident; the first bit of other tags, and how many fit into a word."""
+
+DIMENSIONS = 3
+"""Of a load: seats, wheelchair places, stowage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A sound place for a request: the run's number, the cost (s), and `found`, a row as `kernel.scan` writes it."""
+
+    request: TripRequest
+    run: int
+    cost: int
+    found: tuple[int, ...]
+
+
+class Fleet:
+    """Runs of one service date, ready to be searched; not to be used by two threads at once.
+
+    places: where parties may ask to board or alight. With `index`, a table says when each run could be at each of them.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        times: TravelTimes,
+        objective: Objective | None = None,
+        *,
+        places: Iterable[Place] = (),
+        index: bool = True,
+    ) -> None:
+        self._given, self._times = tuple(runs), times
+        self.tasks: list[TripRequest] = []
+        stops = (stop.place for run in runs for stop in run.stops)
+        self._place = {place: k for k, place in enumerate(dict.fromkeys([*places, *stops]))}
+        self._policies = list(dict.fromkeys(run.policy for run in runs)) or [Policy()]
+        self._tag = {name: FIRST_TAG + k for k, name in enumerate(sorted(_kept_apart(runs)))}
+        self._points, self._new_places = 0, 0
+        self._pending: TripRequest | None = None
+        self._window = np.zeros(4, np.int32)
+        self._found = np.full((1, kernel.FOUND), FAR, np.int32)
+        self._listed = np.zeros(max(1, len(runs)), np.int32)
+        self.state = self._build((objective or Objective()).harm, index=index)
+        for r in range(len(runs)):
+            kernel.refresh(self.state, r)
+
+    @property
+    def candidates(self) -> int:
+        """Position pairs looked at so far."""
+        return int(self.state.weights[kernel.LOOKED])
+
+    def best(self, request: TripRequest) -> Placement | None:
+        """Find the cheapest sound place for a request over all runs."""
+        q = self._write(request)
+        run = kernel.find(self.state, q, self._window, self._listed, self._found)
+        if run < 0:
+            return None
+        found = self._found[0].tolist()
+        return Placement(request, run, found[kernel.COST], tuple(found))
+
+    def accept(self, placement: Placement) -> None:
+        """Put a request where `best` found room for it, before any other is accepted."""
+        q = self.add(placement.request)
+        self._grow_positions()
+        kernel.put(self.state, q, placement.run, np.array(placement.found, np.int32))
+
+    def add(self, request: TripRequest) -> int:
+        """Number a request as a task, which may then be put on a run."""
+        q = len(self.tasks) if self._pending is request else self._write(request)
+        self._keep_places(request)
+        self._points = int(self.state.task[q, kernel.OFF_END])
+        self.tasks.append(request)
+        self._pending = None
+        return q
+
+    def run(self, r: int) -> Run:
+        """Give a run as it is now, with the rides that were put on it."""
+        return _as_run(self, r)
+
+    def runs(self) -> list[Run]:
+        """Give all runs as they are now."""
+        return [self.run(r) for r in range(len(self._given))]
+
+    def _write(self, request: TripRequest) -> int:
+        """Write a request behind the tasks there are."""
+        self._pending, q = request, len(self.tasks)
+        pickups = [point for point in request.pickups if point.walk <= request.max_walk]
+        dropoffs = [point for point in request.dropoffs if point.walk <= request.max_walk]
+        first = self._points
+        between, end = first + len(pickups), first + len(pickups) + len(dropoffs)
+        numbers = self._numbers([*pickups, *dropoffs])
+        self._make_room(q, end)
+        st = self.state
+        if end > first:
+            st.point[first:end] = numbers
+        takes, last_in = request.takes, Need.LAST_IN_FIRST_OUT in request.needs
+        st.task[q] = (
+            -1, first, between, 0, 0, 0, min(request.max_ride, FAR), last_in, takes == Load(takes.seats),
+            first, between, between, end, 0, takes.seats, takes.wheelchairs, takes.stowage,
+        )  # fmt: skip
+        st.terms[q] = [_terms(request, policy) for policy in self._policies]
+        earliest, latest = request.depart.earliest, request.depart.latest
+        self._window[:] = (earliest, latest, request.arrive.earliest, request.arrive.latest)
+        if self._tag or last_in or request.apart or Need.ALONE in request.needs:
+            self._guard(q, request)
+        return q
+
+    def _numbers(self, points: list[MeetingPoint]) -> list[tuple[int, int]]:
+        """Give place number and walk of meeting points; the roads are asked once for the places not yet known."""
+        known = self._place
+        unknown = list(dict.fromkeys(point.place for point in points if point.place not in known))
+        if unknown:
+            self._ask_roads(unknown)
+            known = known | {place: len(self._place) + k for k, place in enumerate(unknown)}
+        return [(known[point.place], point.walk) for point in points]
+
+    def _ask_roads(self, unknown: list[Place]) -> None:
+        """Write the drives between unknown places and all known ones behind the table."""
+        here, n, m = [*self._place], len(self._place), len(unknown)
+        if n + m > len(self.state.seconds):
+            size = 2 * (n + m)
+            self.state = self.state._replace(
+                seconds=_padded(self.state.seconds, (size, size), FAR),
+                reverse=_padded(self.state.reverse, (size, size), FAR),
+            )
+        st = self.state
+        back = np.minimum(self._times.table(unknown, [*here, *unknown]), FAR)
+        to = np.minimum(self._times.table(here, unknown), FAR)
+        st.seconds[n : n + m, : n + m], st.seconds[:n, n : n + m] = back, to
+        st.reverse[: n + m, n : n + m], st.reverse[n : n + m, :n] = back.T, to.T
+
+    def _keep_places(self, request: TripRequest) -> None:
+        for point in (*request.pickups, *request.dropoffs):
+            if point.walk <= request.max_walk:
+                self._place.setdefault(point.place, len(self._place))
+
+    def _make_room(self, tasks: int, points: int) -> None:
+        st = self.state
+        if tasks >= len(st.task):
+            size = 2 * tasks + 1
+            self.state = st = st._replace(
+                task=_padded(st.task, (size, st.task.shape[1]), 0),
+                task_mask=_padded(st.task_mask, (size, st.task_mask.shape[1]), 0),
+                terms=_padded(st.terms, (size, *st.terms.shape[1:]), 0),
+            )
+        if points > len(st.point):
+            self.state = st._replace(point=_padded(st.point, (2 * points, 2), 0))
+
+    def _grow_positions(self) -> None:
+        """Leave room for two more stops on every run."""
+        st = self.state
+        if st.route[:, kernel.N].max() + 2 > st.line.shape[2] or st.route[:, kernel.RIDERS].max() + 2 > st.line.shape[2]:
+            positions = 2 * st.line.shape[2]
+            self.state = st._replace(
+                line=_padded(st.line, (*st.line.shape[:2], positions), 0),
+                mask=_padded(st.mask, (st.mask.shape[0], positions, st.mask.shape[2]), 0),
+                work=np.zeros((kernel.WORK, _scratch(positions, len(st.cap))), np.int32),
+            )
+
+    def _guard(self, q: int, request: TripRequest) -> None:
+        """Write who a request is and whom it may not be with; a group never named before needs all masks anew."""
+        new = sorted(request.apart - self._tag.keys())
+        if new:
+            self._tag |= {name: FIRST_TAG + len(self._tag) + k for k, name in enumerate(new)}
+            self.state = self._with_masks()
+        st = self.state
+        st.task_mask[q] = _masks(request, self._tag, st.task_mask.shape[1] // 2, committed=False)
+        apart = st.task_mask[q, st.task_mask.shape[1] // 2 :].any()
+        if not st.weights[kernel.GUARDED] and (apart or st.task[q, kernel.LAST_IN]):
+            st.weights[kernel.GUARDED] = 1
+            for r in range(len(self._given)):
+                kernel.refresh(st, r)
+
+    def _with_masks(self) -> State:
+        """Write all masks with as many words as there are tags."""
+        st, words = self.state, 1 + (FIRST_TAG + len(self._tag)) // WORD
+        fixed_mask = np.concatenate([_fixed_masks(run, self._tag, words) for run in self._given])
+        task_mask = np.zeros((len(st.task_mask), 2 * words), np.int64)
+        for q, request in enumerate(self.tasks):
+            task_mask[q] = _masks(request, self._tag, words, committed=False)
+        mask = np.zeros((*st.mask.shape[:2], 2 * words), np.int64)
+        st = st._replace(fixed_mask=fixed_mask, task_mask=task_mask, mask=mask)
+        st.weights[kernel.GUARDED] = 1
+        for r in range(len(self._given)):
+            kernel.refresh(st, r)
+        return st
+
+    def _build(self, harm: int, *, index: bool) -> State:
+        places, runs = [*self._place], self._given
+        seconds = np.full((len(places), len(places)), FAR, np.int32)
+        if places:
+            seconds = np.minimum(self._times.table(places, places), FAR).astype(np.int32)
+        rows = [_Rows(run, self._times, self._place) for run in runs]
+        words = 1 + (FIRST_TAG + len(self._tag)) // WORD
+        positions = max(16, 8 + max((len(run.stops) for run in runs), default=0))
+        policies = {policy: p for p, policy in enumerate(self._policies)}
+        route, line = _routes(runs, rows, policies), np.zeros((len(runs), kernel.ABOARD + DIMENSIONS, positions), np.int32)
+        for r, run in enumerate(runs):
+            line[r, kernel.NODE, : len(run.stops)] = np.arange(len(run.stops))
+        caps = [cap for one in rows for cap in one.caps]
+        fixed_mask = np.concatenate([_fixed_masks(run, self._tag, words) for run in runs] or [np.zeros((0, 2 * words), np.int64)])
+        weights = np.array([harm, 0, bool(self._tag) or fixed_mask[:, words:].any() or any(one.shut for one in rows)])
+        reach = (len(places), len(runs)) if index else (0, 0)
+        return State(
+            seconds=np.ascontiguousarray(seconds),
+            reverse=np.ascontiguousarray(seconds.T),
+            route=route,
+            line=line,
+            mask=np.zeros((len(runs), positions, 2 * words), np.int64),
+            fixed=_table([row for one in rows for row in one.stops], kernel.F_LOAD + DIMENSIONS),
+            fixed_mask=fixed_mask,
+            cap=_table(caps, 3),
+            layout=_table([_numbers(one) for run in runs for one in run.capacity.layouts], DIMENSIONS),
+            task=np.zeros((64, kernel.TAKES + DIMENSIONS), np.int32),
+            task_mask=np.zeros((64, 2 * words), np.int64),
+            point=np.zeros((256, 2), np.int32),
+            terms=np.zeros((64, len(self._policies), kernel.TERMS), np.int32),
+            work=np.zeros((kernel.WORK, _scratch(positions, len(caps))), np.int32),
+            weights=weights.astype(np.int64),
+            span=np.zeros((2, len(runs)), np.int32),
+            soon=np.full(reach, FAR, np.int32),
+            late=np.full(reach, -FAR, np.int32),
+        )
+
+
+def warm(progress: Callable[[int, int], None] | None = None) -> None:
+    """Compile the kernel, or load it from the cache, so that no request waits for that."""
+
+
+class _Rows:
+    """What stays where it is on a run, as rows for the kernel; what the run breaks already may just get no worse."""
+
+    def __init__(self, run: Run, times: TravelTimes, place: dict[Place, int]) -> None:
+        visits = schedule.timetable(run, times)
+        alone = {visit.stop.id: visit.begin for visit in schedule.timetable(schedule.baseline(run), times)}
+        limits = schedule.latest_begin(run, times)
+        at = run.positions()
+        begin = [visit.begin for visit in visits]
+        left = [visit.departure for visit in visits]
+        aboard = {ride.id: begin[at[ride.dropoff]] - left[at[ride.pickup]] for ride in run.rides}
+        self.holds = all(aboard[ride.id] <= ride.max_ride for ride in run.rides)
+        caps: dict[tuple[int, int], int] = {}
+        for ride in run.rides:
+            ends = at[ride.pickup], at[ride.dropoff]
+            caps[ends] = min(caps.get(ends, FAR), max(ride.max_ride, aboard[ride.id] if not self.holds else 0))
+        self.caps = [(*ends, most) for ends, most in caps.items() if most < FAR]
+        last_in = [(at[r.pickup], at[r.dropoff]) for r in run.rides if Need.LAST_IN_FIRST_OUT in r.needs]
+        self.shut = bool(last_in)
+        self.part = _part(run)
+        self.stops = []
+        load = Load()
+        for k, visit in enumerate(visits):
+            for ride in visit.alighting:
+                load = load - ride.takes
+            for ride in visit.boarding:
+                load = load + ride.takes
+            window = schedule.window_at(run, visit.stop)
+            latest = max(min(window.latest, limits.get(visit.stop.id, FAR)), visit.begin)
+            earliest = window.earliest
+            if k < len(run.reached):
+                earliest = latest = run.reached[k]
+            people = sum(ride.party.people for ride in visit.alighting if ride.committed)
+            is_open = visit.stop.scheduled and visit.stop.residents and not visit.stop.depot
+            is_open = is_open and not any(on < k < off for on, off in last_in)
+            self.stops.append((
+                place[visit.stop.place], earliest, latest, visit.departure - visit.begin, people,
+                alone.get(visit.stop.id, visit.begin), is_open, len(visit.boarding) + len(visit.alighting),
+                visit.stop.scheduled, any(on <= k < off for on, off in last_in), *_numbers(load),
+            ))  # fmt: skip
+
+
+def _part(run: Run) -> tuple[int, int]:
+    """Positions of the first and the last stop of a committed rider; without any, of the run's own ends."""
+    used = {stop for ride in run.rides if ride.committed for stop in (ride.pickup, ride.dropoff)}
+    at = [k for k, stop in enumerate(run.stops) if stop.id in used]
+    return (at[0], at[-1]) if at else (0, len(run.stops) - 1)
+
+
+def _routes(runs: Sequence[Run], rows: Sequence[_Rows], policies: dict[Policy, int]) -> Any:
+    route = np.zeros((len(runs), kernel.ROUTE_FIELDS), np.int32)
+    layout = stop = cap = 0
+    for r, (run, one) in enumerate(zip(runs, rows, strict=True)):
+        layouts = layout + len(run.capacity.layouts)
+        route[r] = (
+            len(run.stops), 0, run.fixed, policies[run.policy], MODES[run.policy.detour], min(run.policy.max_detour, FAR),
+            run.policy.deadhead, *one.part, layout, layouts, stop, cap, cap + len(one.caps), one.holds, 0, 0, 0,
+        )  # fmt: skip
+        layout, stop, cap = layouts, stop + len(run.stops), cap + len(one.caps)
+    return route
+
+
+def _terms(request: TripRequest, policy: Policy) -> tuple[int, ...]:
+    is_open = policy.admits(request.groups) and (policy.closes is None or request.asked_at <= policy.closes)
+    return (
+        is_open, max(request.depart.earliest, request.asked_at + policy.notice), request.depart.latest,
+        request.arrive.earliest, request.arrive.latest, policy.dwell_for(request.party, request.needs),
+        min(policy.max_ride, FAR), min(policy.ride_slack, FAR),
+    )  # fmt: skip
+
+
+def _kept_apart(runs: Iterable[Run]) -> set[str]:
+    return {name for run in runs for ride in run.rides for name in ride.apart}
+
+
+def _masks(who: TripRequest | Ride, tag: dict[str, int], words: int, *, committed: bool) -> list[int]:
+    """Write a party's tags, and then the tags that may not be with it, 62 to a word."""
+    is_ = SOMEBODY if committed else SOMEBODY | RESIDENT
+    apart = SOMEBODY if Need.ALONE in who.needs else 0
+    for name in who.groups & tag.keys():
+        is_ |= 1 << tag[name]
+    for name in who.apart & tag.keys():
+        apart |= 1 << tag[name]
+    return [value >> (WORD * w) & ((1 << WORD) - 1) for value in (is_, apart) for w in range(words)]
+
+
+def _fixed_masks(run: Run, tag: dict[str, int], words: int) -> Any:
+    """Write whose tags are aboard behind each stop of a run, and the tags that may not come in there."""
+    at = run.positions()
+    masks = np.zeros((len(run.stops), 2 * words), np.int64)
+    people = np.zeros(len(run.stops), np.int64)
+    for ride in run.rides:
+        aboard = slice(at[ride.pickup], at[ride.dropoff])
+        masks[aboard] |= np.array(_masks(ride, tag, words, committed=ride.committed))
+        people[aboard] += ride.party.people * ride.committed
+    for ride in run.rides:
+        if ride.committed and Need.ACCOMPANIED in ride.needs:
+            for k in range(at[ride.pickup], at[ride.dropoff]):
+                masks[k, words] |= RESIDENT if people[k] < 2 else 0
+    return masks
+
+
+def _numbers(load: Load) -> tuple[int, int, int]:
+    return load.seats, load.wheelchairs, load.stowage
+
+
+def _table(rows: list[Any], fields: int) -> Any:
+    return np.array(rows, np.int32).reshape(len(rows), fields)
+
+
+def _padded(array: Any, shape: tuple[int, ...], value: int) -> Any:
+    """Copy an array into the corner of a larger one."""
+    larger = np.full(shape, value, array.dtype)
+    larger[tuple(slice(0, size) for size in array.shape)] = array
+    return larger
+
+
+def _scratch(positions: int, caps: int) -> int:
+    return 4 * (positions + 2) + caps + 64
+
+
+def _as_run(fleet: Fleet, r: int) -> Run:
+    """Put the domain run together from the nodes and riders of a line."""
+    st, run = fleet.state, fleet._given[r]
+    line = st.line[r]
+    stops: list[Stop] = []
+    places = [*fleet._place]
+    rides = []
+    for k in range(st.route[r, kernel.N]):
+        node = int(line[kernel.NODE, k])
+        if node < OWN:
+            stops.append(run.stops[node])
+        else:
+            request = fleet.tasks[(node - OWN) >> 1]
+            stops.append(Stop(request.id + "+-"[(node - OWN) & 1], places[line[kernel.PLACE, k]]))
+    for m in range(st.route[r, kernel.RIDERS]):
+        q = line[kernel.RIDER, m]
+        task, request = st.task[q], fleet.tasks[q]
+        ends = [
+            run.stops[task[kernel.ON_AT + off]].id if task[kernel.HELD] & (1 + off) else request.id + "+-"[off]
+            for off in range(2)
+        ]
+        points = st.point[task[[kernel.ON_POINT, kernel.OFF_POINT]], 0]
+        rides.append(ride_of(request, run, (ends[0], ends[1]), direct=int(st.seconds[points[0], points[1]])))
+    return replace(run, stops=tuple(stops), rides=run.rides + tuple(rides))

@@ -1,0 +1,685 @@
+"""The compiled core: one request into one run, every position pair screened in O(1), exactly timed where it matters.
+
+All arrays hold whole numbers; the columns of each are named below. A run is a row of `route` and a block of `line`,
+whose columns are the positions of its stops. Stops and rides that stay where they are stand in `fixed` and `cap`; what
+a search may place and take away again is a task: a request with points to choose from. The rules are those of
+`matching.promises`, which shares no code with this module.
+
+`BEGIN` is the earliest and `LAST` the latest begin of service that the run's difference constraints allow (forward and
+backward slack, Savelsbergh 1992), so what they turn away could not have been carried. What passes is timed exactly:
+the least fixpoint with every longest ride, in linear time for each ride that binds (the aim of the eight steps of
+Cordeau & Laporte 2003; Tang et al. 2010).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+FAR = 1 << 29
+"""Seconds that stand for "never" and for "no way", as `routing.times.NO_WAY`; two of them still fit into an int32."""
+
+TOLERANCE = 2
+"""Seconds by which whole-second roads may break the triangle inequality at one stop."""
+
+ON_ROUTE_SLACK = 5
+"""Seconds of driving by which whole-second rounding may make a stop on the run's own road look like a detour."""
+
+OWN = 1 << 20
+"""Nodes of a line from here on are ends of tasks: OWN + 2 task for its pickup, one more for its drop-off."""
+
+# columns of `route`; MODE is one of the detour modes below, HOLDS: may a pickup wait so that a longest ride is kept?
+(N, RIDERS, FIXED, POLICY, MODE, MAX_DETOUR, DEADHEAD, PART, PART_END) = range(9)
+(LAYOUT, LAYOUT_END, FIX, CAP, CAP_END, HOLDS, DRIVE, HARM, SPARE_ALL, ROUTE_FIELDS) = range(9, 19)
+(NO_DETOUR, ON_ROUTE, UP_TO) = range(3)
+# rows of `line`, by position; RIDER by number of the rider, FIXED_AT by number of the fixed stop; then loads aboard
+(NODE, PLACE, EARLIEST, LATEST, DWELL, BEGIN, LAST, LEG, ROOM, SPARE, GAP, PEOPLE, OPEN, EVENTS) = range(14)
+(RIDER, FIXED_AT, ABOARD) = range(14, 17)
+# columns of `fixed`; then the load aboard when the vehicle leaves
+(F_PLACE, F_EARLIEST, F_LATEST, F_DWELL, F_PEOPLE, F_BEGIN, F_OPEN, F_EVENTS, F_SCHEDULED, F_SHUT, F_LOAD) = range(11)
+# columns of `task`; then what it takes. HELD: 1 boards, 2 alights at a fixed stop, whose number then stands in *_AT
+(RUN, ON_POINT, OFF_POINT, ON_AT, OFF_AT, HELD, LONGEST, LAST_IN, SEATS_ONLY) = range(9)
+(ON_FROM, ON_END, OFF_FROM, OFF_END, WEIGHT, TAKES) = range(9, 15)
+# columns of `terms`: what a task is allowed on the runs of one policy
+(T_OPEN, T_EARLIEST, T_LATEST, T_ARRIVE, T_ARRIVE_LATEST, T_DWELL, T_MAX_RIDE, T_RIDE_SLACK, TERMS) = range(9)
+# a place found: its cost, and for both ends a position, whether a stop is added behind it, and the point
+(COST, ON, ON_ADDED, ON_BY, OFF, OFF_ADDED, OFF_BY, FOUND) = range(8)
+# columns of `weights`: of harm; position pairs looked at; does anybody aboard any run keep others away?
+(HARM_WEIGHT, LOOKED, GUARDED) = range(3)
+# rows of `work`; options of boarding, one a column: position, added, point, departure (earliest, latest), drive, walk
+(W_BEGIN, W_LAST, W_DWELL, W_STEP, W_OLD, W_PEOPLE, W_ON, W_OFF, W_MOST) = range(9)
+(B_AT, B_ADDED, B_BY, B_LEAVES, B_LATEST, B_EXTRA, WORK) = range(9, 16)
+
+
+class State(NamedTuple):
+    """What a search knows, for P places, R runs, K positions, Q tasks, D dimensions of load and W words of tags.
+
+    seconds, reverse: int32 [P, P], drives from row to column, and from column to row. route: int32 [R, fields].
+    line: int32 [R, fields + D, K]. mask, fixed_mask, task_mask: int64 [.., 2 W], tags aboard and then the tags that may
+    not be with them. fixed, cap (pickup, drop-off, seconds), layout, task, point (place, walk), terms [Q, policies,
+    fields]: int32. work: int32 scratch. weights: int64. span: int32 [2, R], when each run begins and
+    ends at all. soon, late: int32 [P, R], earliest and latest begin of service at each place on each run; [0, 0] when
+    no such index is kept.
+    """
+
+    seconds: Any
+    reverse: Any
+    route: Any
+    line: Any
+    mask: Any
+    fixed: Any
+    fixed_mask: Any
+    cap: Any
+    layout: Any
+    task: Any
+    task_mask: Any
+    point: Any
+    terms: Any
+    work: Any
+    weights: Any
+    span: Any
+    soon: Any
+    late: Any
+
+
+@njit(cache=True)
+def refresh(st: State, r: int) -> None:
+    """Work out everything about a run that a search needs, from its nodes and riders."""
+    route, line = st.route[r], st.line[r]
+    n = route[N]
+    for k in range(n):
+        _describe(st, route, line, k)
+    for m in range(route[RIDERS]):
+        _join(st, route, line, line[RIDER, m])
+    drive = 0
+    for k in range(n - 1):
+        leg = st.seconds[line[PLACE, k], line[PLACE, k + 1]]
+        line[LEG, k] = leg
+        drive += leg
+    line[LEG, n - 1] = 0
+    route[DRIVE] = drive
+    _time(st, route, line)
+    _load(st, route, line)
+    if st.weights[GUARDED]:
+        _guard(st, r, route, line)
+    _allow_detour(st, route, line)
+    st.span[0, r] = line[BEGIN, 0] + line[DWELL, 0]
+    st.span[1, r] = line[LAST, n - 1]
+    if st.soon.shape[0]:
+        _index(st, r, route, line)
+
+
+@njit(cache=True)
+def _describe(st, route, line, k):
+    """Write the node at a position, as it is without those who join it there."""
+    dims = st.layout.shape[1]
+    node = line[NODE, k]
+    if node < OWN:
+        f = st.fixed[route[FIX] + node]
+        line[FIXED_AT, node] = k
+        line[PLACE, k], line[EARLIEST, k], line[LATEST, k] = f[F_PLACE], f[F_EARLIEST], f[F_LATEST]
+        line[DWELL, k], line[PEOPLE, k], line[OPEN, k], line[EVENTS, k] = f[F_DWELL], f[F_PEOPLE], f[F_OPEN], f[F_EVENTS]
+        for d in range(dims):
+            line[ABOARD + d, k] = 0
+        return
+    q = (node - OWN) >> 1
+    off = (node - OWN) & 1
+    task, terms = st.task[q], st.terms[q, route[POLICY]]
+    task[ON_AT + off] = k
+    line[PLACE, k] = st.point[task[ON_POINT + off], 0]
+    line[EARLIEST, k], line[LATEST, k] = terms[T_EARLIEST + 2 * off], terms[T_LATEST + 2 * off]
+    line[DWELL, k], line[PEOPLE, k], line[OPEN, k], line[EVENTS, k] = terms[T_DWELL], 0, 0, 1
+    for d in range(dims):
+        line[ABOARD + d, k] = -task[TAKES + d] if off else task[TAKES + d]
+
+
+@njit(cache=True)
+def _join(st, route, line, q):
+    """Let a task weigh on the fixed stops that it uses."""
+    task, terms = st.task[q], st.terms[q, route[POLICY]]
+    for off in range(2):
+        if task[HELD] & (1 + off):
+            k = line[FIXED_AT, task[ON_AT + off]]
+            line[EARLIEST, k] = max(line[EARLIEST, k], terms[T_EARLIEST + 2 * off])
+            line[LATEST, k] = min(line[LATEST, k], terms[T_LATEST + 2 * off])
+            line[DWELL, k] += terms[T_DWELL]
+            line[EVENTS, k] += 1
+            for d in range(st.layout.shape[1]):
+                line[ABOARD + d, k] += -task[TAKES + d] if off else task[TAKES + d]
+
+
+@njit(cache=True)
+def _at(line, task, off):
+    """Position at which a task boards, or (off = 1) alights."""
+    at = task[ON_AT + off]
+    return line[FIXED_AT, at] if task[HELD] & (1 + off) else at
+
+
+@njit(cache=True)
+def _longest(st, task, terms, on, off):
+    """Most seconds aboard for a task between two of its points."""
+    direct = st.seconds[st.point[on, 0], st.point[off, 0]]
+    return min(task[LONGEST], min(terms[T_MAX_RIDE], direct * 3 // 2 + terms[T_RIDE_SLACK]))
+
+
+@njit(cache=True)
+def _list_caps(st, route, line):
+    """Write position of pickup and drop-off and most seconds aboard of every ride that has a limit; count them."""
+    work = st.work
+    m = route[RIDERS]
+    for i in range(m):
+        q = line[RIDER, i]
+        task = st.task[q]
+        work[W_ON, i], work[W_OFF, i] = _at(line, task, 0), _at(line, task, 1)
+        work[W_MOST, i] = _longest(st, task, st.terms[q, route[POLICY]], task[ON_POINT], task[OFF_POINT])
+    for c in range(route[CAP], route[CAP_END]):
+        work[W_ON, m], work[W_OFF, m] = line[FIXED_AT, st.cap[c, 0]], line[FIXED_AT, st.cap[c, 1]]
+        work[W_MOST, m] = st.cap[c, 2]
+        m += 1
+    return m
+
+
+@njit(cache=True)
+def _time(st, route, line):
+    """Work out the earliest and the latest begin at every position, and the harm that the run does as it is."""
+    n = route[N]
+    begin, last, dwell, leg = line[BEGIN], line[LAST], line[DWELL], line[LEG]
+    begin[0] = line[EARLIEST, 0]
+    for k in range(1, n):
+        begin[k] = max(line[EARLIEST, k], begin[k - 1] + dwell[k - 1] + leg[k - 1])
+    last[n - 1] = line[LATEST, n - 1]
+    for k in range(n - 2, -1, -1):
+        last[k] = min(line[LATEST, k], last[k + 1] - dwell[k] - leg[k])
+    if route[HOLDS]:
+        caps = _list_caps(st, route, line)
+        _hold_back(st, n, caps, begin, dwell, leg)
+        for m in range(caps):
+            off = st.work[W_OFF, m]
+            soon = last[st.work[W_ON, m]] + dwell[st.work[W_ON, m]] + st.work[W_MOST, m]
+            if last[off] > soon:
+                last[off] = soon
+                for k in range(off - 1, -1, -1):
+                    t = last[k + 1] - dwell[k] - leg[k]
+                    if t >= last[k]:
+                        break
+                    last[k] = t
+    route[HARM] = 0
+    if st.weights[HARM_WEIGHT]:
+        harm = 0
+        for k in range(n):
+            if line[PEOPLE, k]:
+                harm += line[PEOPLE, k] * (begin[k] - st.fixed[route[FIX] + line[NODE, k], F_BEGIN])
+        route[HARM] = harm * st.weights[HARM_WEIGHT]
+
+
+@njit(cache=True)
+def _hold_back(st, n, caps, begin, dwell, leg):
+    """Raise the begin of pickups until no longest ride is exceeded: the least fixpoint."""
+    work = st.work
+    for _ in range(caps + 1):
+        moved = False
+        for m in range(caps):
+            on = work[W_ON, m]
+            late = begin[work[W_OFF, m]] - work[W_MOST, m] - dwell[on]
+            if begin[on] < late:
+                begin[on] = late
+                moved = True
+                for k in range(on + 1, n):
+                    t = begin[k - 1] + dwell[k - 1] + leg[k - 1]
+                    if t <= begin[k]:
+                        break
+                    begin[k] = t
+        if not moved:
+            return
+
+
+@njit(cache=True)
+def _load(st, route, line):
+    """Sum up what is aboard behind every position, and the seats that are free beside it."""
+    dims, fixed_at = st.layout.shape[1], 0
+    for d in range(dims):
+        own = 0
+        for k in range(route[N]):
+            own += line[ABOARD + d, k]
+            if line[NODE, k] < OWN:
+                fixed_at = line[NODE, k]
+            line[ABOARD + d, k] = own + st.fixed[route[FIX] + fixed_at, F_LOAD + d]
+    for k in range(route[N]):
+        room = -1
+        for one in range(route[LAYOUT], route[LAYOUT_END]):
+            fits = True
+            for d in range(1, dims):
+                fits &= line[ABOARD + d, k] <= st.layout[one, d]
+            if fits:
+                room = max(room, st.layout[one, 0] - line[ABOARD, k])
+        line[ROOM, k] = room
+
+
+@njit(cache=True)
+def _guard(st, r, route, line):
+    """Write who is aboard behind every position and who may not come in, and shut what somebody's ride keeps shut."""
+    n, words, fixed_at = route[N], st.mask.shape[2], 0
+    for k in range(n):
+        if line[NODE, k] < OWN:
+            fixed_at = line[NODE, k]
+        for w in range(words):
+            st.mask[r, k, w] = st.fixed_mask[route[FIX] + fixed_at, w]
+    for m in range(route[RIDERS]):
+        q = line[RIDER, m]
+        on, off = _at(line, st.task[q], 0), _at(line, st.task[q], 1)
+        for k in range(on, off):
+            for w in range(words):
+                st.mask[r, k, w] |= st.task_mask[q, w]
+            if st.task[q, LAST_IN] and k > on:
+                line[OPEN, k] = 0
+
+
+@njit(cache=True)
+def _allow_detour(st, route, line):
+    """Work out how far (seconds of driving) the run may leave its road behind every position; -1 where it may not."""
+    n = route[N]
+    extra, spare, since = 0, route[MAX_DETOUR], -1
+    part, end = line[FIXED_AT, route[PART]], line[FIXED_AT, route[PART_END]]
+    for k in range(n):
+        inside = part <= k < end
+        scheduled = line[NODE, k] < OWN and st.fixed[route[FIX] + line[NODE, k], F_SCHEDULED]
+        if part <= k <= end and scheduled:
+            if since >= 0:
+                extra -= st.seconds[line[PLACE, since], line[PLACE, k]]
+                spare -= extra
+                if route[MODE] == ON_ROUTE:
+                    for j in range(since, k):
+                        line[SPARE, j] = max(0, ON_ROUTE_SLACK - extra)
+            extra, since = 0, k
+        extra += line[LEG, k]
+        line[GAP, k] = since if inside else -1
+        if not inside:
+            line[SPARE, k] = FAR if route[DEADHEAD] else -1
+        elif route[MODE] == NO_DETOUR:
+            line[SPARE, k] = -1
+    route[SPARE_ALL] = max(0, spare)
+    for k in range(n):
+        if part <= k < end and route[MODE] == UP_TO:
+            line[SPARE, k] = route[SPARE_ALL]
+        if k < route[FIXED] - 1:
+            line[SPARE, k] = -1
+        if k < route[FIXED]:
+            line[OPEN, k] = 0
+    if st.weights[GUARDED]:
+        _shut(st, route, line)
+
+
+@njit(cache=True)
+def _shut(st, route, line):
+    """Let nobody in while a party that is last in and first out is aboard."""
+    fixed_at = 0
+    for k in range(route[N]):
+        if line[NODE, k] < OWN:
+            fixed_at = line[NODE, k]
+        if st.fixed[route[FIX] + fixed_at, F_SHUT]:
+            line[SPARE, k] = -1
+    for m in range(route[RIDERS]):
+        task = st.task[line[RIDER, m]]
+        if task[LAST_IN]:
+            for k in range(_at(line, task, 0), _at(line, task, 1)):
+                line[SPARE, k] = -1
+
+
+@njit(cache=True)
+def _index(st, r, route, line):
+    """Write when each place could be served by a run at the earliest and at the latest, whatever the party."""
+    places = st.soon.shape[0]
+    soon, late = np.full(places, FAR, np.int32), np.full(places, -FAR, np.int32)
+    for k in range(route[N]):
+        if line[OPEN, k]:
+            soon[line[PLACE, k]] = min(soon[line[PLACE, k]], line[BEGIN, k])
+            late[line[PLACE, k]] = max(late[line[PLACE, k]], line[LAST, k])
+        if k < route[N] - 1 and line[SPARE, k] >= 0:
+            to, back = st.seconds[line[PLACE, k]], st.reverse[line[PLACE, k + 1]]
+            begin, end = line[BEGIN, k] + line[DWELL, k], line[LAST, k + 1]
+            most = line[LEG, k] + min(line[SPARE, k] + TOLERANCE, FAR)
+            for p in range(places):
+                if begin + to[p] <= end - back[p] and to[p] + back[p] <= most:
+                    soon[p] = min(soon[p], begin + to[p])
+                    late[p] = max(late[p], end - back[p])
+    for p in range(places):
+        st.soon[p, r] = soon[p]
+        st.late[p, r] = late[p]
+
+
+@njit(cache=True)
+def _fits(st, route, line, k, q):
+    """Is there a layout for a party beside those who are aboard behind a position?"""
+    for one in range(route[LAYOUT], route[LAYOUT_END]):
+        fits = True
+        for d in range(st.layout.shape[1]):
+            fits &= line[ABOARD + d, k] + st.task[q, TAKES + d] <= st.layout[one, d]
+        if fits:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _together(st, r, k, q):
+    """May a party ride with those who are aboard behind a position?"""
+    half = st.mask.shape[2] // 2
+    for w in range(half):
+        if st.mask[r, k, w] & st.task_mask[q, half + w] or st.mask[r, k, half + w] & st.task_mask[q, w]:
+            return False
+    return True
+
+
+@njit(cache=True)
+def _board(st, r, q, route, line, terms):
+    """List where and when a task could board a run, by windows, slack, room and detour alone; count them."""
+    n, count, work, dwell = route[N], 0, st.work, terms[T_DWELL]
+    simple, need, guarded = st.task[q, SEATS_ONLY], st.task[q, TAKES], st.weights[GUARDED]
+    for by in range(st.task[q, ON_FROM], st.task[q, ON_END]):
+        place = st.point[by, 0]
+        to, back = st.reverse[place], st.seconds[place]
+        for k in range(max(0, route[FIXED] - 1), n - 1):
+            if line[BEGIN, k] > terms[T_LATEST]:
+                break
+            if (need > line[ROOM, k]) if simple else not _fits(st, route, line, k, q):
+                continue
+            if guarded and not _together(st, r, k, q):
+                continue
+            if line[OPEN, k] and line[PLACE, k] == place:
+                begin, latest = max(line[BEGIN, k], terms[T_EARLIEST]), min(line[LAST, k], terms[T_LATEST])
+                if begin <= latest:
+                    stay = line[DWELL, k] + dwell
+                    work[B_AT, count], work[B_ADDED, count], work[B_BY, count] = k, 0, by
+                    work[B_LEAVES, count], work[B_LATEST, count], work[B_EXTRA, count] = begin + stay, latest + stay, 0
+                    count += 1
+            before = to[line[PLACE, k]]
+            extra = before + back[line[PLACE, k + 1]] - line[LEG, k]
+            begin = max(line[BEGIN, k] + line[DWELL, k] + before, terms[T_EARLIEST])
+            if line[SPARE, k] >= 0 and extra <= line[SPARE, k] + TOLERANCE and begin <= terms[T_LATEST]:
+                latest = min(terms[T_LATEST], line[LAST, k + 1] - dwell)
+                if begin <= latest:
+                    work[B_AT, count], work[B_ADDED, count], work[B_BY, count] = k, 1, by
+                    work[B_LEAVES, count], work[B_LATEST, count] = begin + dwell, latest + dwell
+                    work[B_EXTRA, count] = extra
+                    count += 1
+    return count
+
+
+@njit(cache=True)
+def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
+    """Find the cheapest sound place for task `q` on run `r`; return how many position pairs were looked at.
+
+    limit: only what costs less counts. each: find the cheapest of every pickup position (row 2 position + added of
+    `out`), else the cheapest of all (row 0). out: int32 [rows, FOUND], whose COST the caller has set to FAR.
+    """
+    route, line, work = st.route[r], st.line[r], st.work
+    terms = st.terms[q, route[POLICY]]
+    if not terms[T_OPEN]:
+        return 0
+    n, looked, dwell, guarded = route[N], 0, terms[T_DWELL], st.weights[GUARDED]
+    simple, need, last_in = st.task[q, SEATS_ONLY], st.task[q, TAKES], st.task[q, LAST_IN]
+    off_from, off_end = st.task[q, OFF_FROM], st.task[q, OFF_END]
+    for o in range(_board(st, r, q, route, line, terms)):
+        at, added, by = work[B_AT, o], work[B_ADDED, o], work[B_BY, o]
+        leaves, latest, extra = work[B_LEAVES, o], work[B_LATEST, o], work[B_EXTRA, o]
+        place, walk = st.point[by, 0], st.point[by, 1]
+        row = 2 * at + added if each else 0
+        most = 0
+        for b in range(off_from, off_end):
+            most = max(most, _longest(st, st.task[q], terms, by, b))
+        if line[SPARE, at] >= 0:
+            looked += off_end - off_from
+            for b in range(off_from, off_end):
+                goal = st.point[b, 0]
+                direct, on = st.seconds[place, goal], st.seconds[goal, line[PLACE, at + 1]]
+                drive = direct + on - line[LEG, at]
+                if added:
+                    drive += st.reverse[place, line[PLACE, at]]
+                cost = drive + walk + st.point[b, 1]
+                if cost >= min(limit, out[row, COST]) or goal == place or drive > line[SPARE, at]:
+                    continue
+                begin = max(leaves + direct, terms[T_ARRIVE])
+                if begin > terms[T_ARRIVE_LATEST] or begin + dwell + on > line[LAST, at + 1]:
+                    continue
+                if begin - latest <= _longest(st, st.task[q], terms, by, b):
+                    _offer(st, r, q, (at, added, by, at, 1, b), cost, limit, out[row])
+        arrive = leaves + (st.seconds[place, line[PLACE, at + 1]] if added else line[LEG, at])
+        for k in range(at + 1, n):
+            if arrive > line[LAST, k]:
+                break
+            arrive = max(arrive, line[BEGIN, k])
+            if arrive > terms[T_ARRIVE_LATEST] or arrive - latest > most:
+                break
+            looked += off_end - off_from
+            if line[OPEN, k]:
+                for b in range(off_from, off_end):
+                    if st.point[b, 0] == line[PLACE, k] and st.point[b, 0] != place:
+                        begin = max(arrive, terms[T_ARRIVE])
+                        cost = extra + walk + st.point[b, 1]
+                        if begin <= min(terms[T_ARRIVE_LATEST], line[LAST, k]) and cost < min(limit, out[row, COST]):
+                            if added == 0 or extra <= line[SPARE, at]:
+                                _offer(st, r, q, (at, added, by, k, 0, b), cost, limit, out[row])
+            if k == n - 1 or (last_in and line[EVENTS, k]):
+                break
+            if (need > line[ROOM, k]) if simple else not _fits(st, route, line, k, q):
+                break
+            if guarded and not _together(st, r, k, q):
+                break
+            departs = arrive + line[DWELL, k]
+            spare = line[SPARE, k]
+            if spare >= 0:
+                for b in range(off_from, off_end):
+                    goal = st.point[b, 0]
+                    way, on = st.reverse[goal, line[PLACE, k]], st.seconds[goal, line[PLACE, k + 1]]
+                    drive = way + on - line[LEG, k]
+                    cost = extra + drive + walk + st.point[b, 1]
+                    if cost >= min(limit, out[row, COST]) or drive > spare + TOLERANCE or goal == place:
+                        continue
+                    begin = max(departs + way, terms[T_ARRIVE])
+                    if begin > terms[T_ARRIVE_LATEST] or begin + dwell + on > line[LAST, k + 1]:
+                        continue
+                    if begin - latest > _longest(st, st.task[q], terms, by, b):
+                        continue
+                    if _near_enough(route, line, at, extra if added else 0, k, drive):
+                        _offer(st, r, q, (at, added, by, k, 1, b), cost, limit, out[row])
+            arrive = departs + line[LEG, k]
+    return looked
+
+
+@njit(cache=True)
+def _near_enough(route, line, at, extra, k, drive):
+    """May the run drive so far for a pickup behind one position and a drop-off behind another?"""
+    if line[GAP, at] >= 0 and line[GAP, k] >= 0:
+        if route[MODE] == UP_TO:
+            return extra + drive <= route[SPARE_ALL]
+        if line[GAP, at] == line[GAP, k]:
+            return extra + drive <= line[SPARE, k]
+    return (extra == 0 or extra <= line[SPARE, at]) and drive <= line[SPARE, k]
+
+
+@njit(cache=True)
+def _offer(st, r, q, place, cost, limit, found):
+    """Time a place exactly, and write it down if it is sound and the cheapest yet."""
+    harm = _settle(st, r, q, place)
+    cost += harm * st.weights[HARM_WEIGHT]
+    if harm >= 0 and cost < min(limit, found[COST]):
+        found[COST] = cost
+        found[ON], found[ON_ADDED], found[ON_BY], found[OFF], found[OFF_ADDED], found[OFF_BY] = place
+
+
+@njit(cache=True)
+def _settle(st, r, q, place):
+    """Time a run with one more ride exactly: person-seconds of harm that it adds, or -1 when a promise would break."""
+    at, added, by, off, off_added, off_by = place
+    route, line, work = st.route[r], st.line[r], st.work
+    terms = st.terms[q, route[POLICY]]
+    begin, last, dwell, step = work[W_BEGIN], work[W_LAST], work[W_DWELL], work[W_STEP]
+    start, goal = st.point[by, 0], st.point[off_by, 0]
+    n, m, on_at, off_at = route[N], 0, 0, 0
+    for k in range(n):
+        begin[m], last[m], dwell[m], step[m] = line[BEGIN, k], line[LAST, k], line[DWELL, k], line[LEG, k]
+        work[W_OLD, m], work[W_PEOPLE, m] = line[BEGIN, k], line[PEOPLE, k]
+        if k == at and not added:
+            on_at = m
+            begin[m], last[m] = max(begin[m], terms[T_EARLIEST]), min(last[m], terms[T_LATEST])
+            dwell[m] += terms[T_DWELL]
+        if k == off and not off_added:
+            off_at = m
+            begin[m], last[m] = max(begin[m], terms[T_ARRIVE]), min(last[m], terms[T_ARRIVE_LATEST])
+            dwell[m] += terms[T_DWELL]
+        m += 1
+        if k == at and added:
+            step[m - 1] = st.reverse[start, line[PLACE, k]]
+            begin[m], last[m], dwell[m] = terms[T_EARLIEST], terms[T_LATEST], terms[T_DWELL]
+            step[m] = st.seconds[start, line[PLACE, k + 1]]
+            work[W_PEOPLE, m], on_at = 0, m
+            m += 1
+        if k == off and off_added:
+            step[m - 1] = st.seconds[start, goal] if at == off else st.reverse[goal, line[PLACE, k]]
+            begin[m], last[m], dwell[m] = terms[T_ARRIVE], terms[T_ARRIVE_LATEST], terms[T_DWELL]
+            step[m] = st.seconds[goal, line[PLACE, k + 1]]
+            work[W_PEOPLE, m], off_at = 0, m
+            m += 1
+    if begin[0] > last[0]:
+        return -1
+    for k in range(1, m):
+        begin[k] = max(begin[k], begin[k - 1] + dwell[k - 1] + step[k - 1])
+        if begin[k] > last[k]:
+            return -1
+    caps = _list_caps(st, route, line)
+    for c in range(caps):
+        for row in (W_ON, W_OFF):
+            k = work[row, c]
+            work[row, c] = k + (added and k > at) + (off_added and k > off)
+    work[W_ON, caps], work[W_OFF, caps] = on_at, off_at
+    work[W_MOST, caps] = _longest(st, st.task[q], terms, by, off_by)
+    if not _keep_short(work, m, caps + 1, route[HOLDS]):
+        return -1
+    harm = 0
+    if st.weights[HARM_WEIGHT]:
+        for k in range(m):
+            if work[W_PEOPLE, k]:
+                harm += work[W_PEOPLE, k] * (begin[k] - work[W_OLD, k])
+    return harm
+
+
+@njit(cache=True)
+def _keep_short(work, n, caps, holds):
+    """Hold pickups back until no longest ride is exceeded; False when that breaks a window or has no end."""
+    begin, last, dwell, step = work[W_BEGIN], work[W_LAST], work[W_DWELL], work[W_STEP]
+    for _ in range(caps + 1):
+        moved = False
+        for c in range(caps - 1, -1, -1):
+            on = work[W_ON, c]
+            late = begin[work[W_OFF, c]] - work[W_MOST, c] - dwell[on]
+            if begin[on] < late:
+                if late > last[on] or not holds:
+                    return False
+                begin[on] = late
+                moved = True
+                for k in range(on + 1, n):
+                    t = begin[k - 1] + dwell[k - 1] + step[k - 1]
+                    if t <= begin[k]:
+                        break
+                    if t > last[k]:
+                        return False
+                    begin[k] = t
+        if not moved:
+            return True
+    return False
+
+
+@njit(cache=True)
+def put(st: State, q: int, r: int, found: Any) -> None:
+    """Place a task on a run where `scan` found room for it."""
+    route, line, task = st.route[r], st.line[r], st.task[q]
+    task[RUN], task[ON_POINT], task[OFF_POINT] = r, found[ON_BY], found[OFF_BY]
+    task[HELD] = (found[ON_ADDED] == 0) + 2 * (found[OFF_ADDED] == 0)
+    if found[ON_ADDED] == 0:
+        task[ON_AT] = line[NODE, found[ON]]
+    if found[OFF_ADDED] == 0:
+        task[OFF_AT] = line[NODE, found[OFF]]
+    k = route[N] - 1 + found[ON_ADDED] + found[OFF_ADDED]
+    for old in range(route[N] - 1, -1, -1):
+        if found[OFF_ADDED] and old == found[OFF]:
+            line[NODE, k] = OWN + 2 * q + 1
+            k -= 1
+        if found[ON_ADDED] and old == found[ON]:
+            line[NODE, k] = OWN + 2 * q
+            k -= 1
+        line[NODE, k] = line[NODE, old]
+        k -= 1
+    route[N] += found[ON_ADDED] + found[OFF_ADDED]
+    line[RIDER, route[RIDERS]] = q
+    route[RIDERS] += 1
+    refresh(st, r)
+
+
+@njit(cache=True)
+def take(st: State, q: int) -> None:
+    """Take a task off its run."""
+    r = st.task[q, RUN]
+    strike(st, q)
+    refresh(st, r)
+
+
+@njit(cache=True)
+def strike(st: State, q: int) -> None:
+    """Strike a task off its run, which must be refreshed before it is searched again."""
+    r = st.task[q, RUN]
+    route, line = st.route[r], st.line[r]
+    kept = 0
+    for k in range(route[N]):
+        node = line[NODE, k]
+        if node < OWN or (node - OWN) >> 1 != q:
+            line[NODE, kept] = node
+            kept += 1
+    route[N] = kept
+    kept = 0
+    for m in range(route[RIDERS]):
+        if line[RIDER, m] != q:
+            line[RIDER, kept] = line[RIDER, m]
+            kept += 1
+    route[RIDERS] = kept
+    st.task[q, RUN] = -1
+
+
+@njit(cache=True)
+def find(st: State, q: int, window: Any, out: Any, found: Any) -> int:
+    """Find the cheapest sound place for a task over all runs; return its run, or -1, and count pairs in found[0, 0].
+
+    window: the widest windows of the task's terms: pickup earliest, latest, arrival earliest, latest.
+    """
+    best, looked = -1, 0
+    found[0, COST] = FAR
+    for m in range(candidates(st, q, window, out)):
+        cost = found[0, COST]
+        looked += scan(st, out[m], q, FAR, False, found)
+        if found[0, COST] < cost:
+            best = out[m]
+    st.weights[LOOKED] += looked
+    return best
+
+
+@njit(cache=True)
+def candidates(st: State, q: int, window: Any, out: Any) -> int:
+    """List the runs that are on the road in time and, where an index is kept, can reach both ends; count them."""
+    count, runs = 0, st.span.shape[1]
+    earliest, latest, arrive, arrive_latest = window[0], window[1], window[2], window[3]
+    a, b = st.point[st.task[q, ON_FROM], 0], st.point[st.task[q, OFF_FROM], 0]
+    places = st.soon.shape[0]
+    single = st.task[q, ON_END] - st.task[q, ON_FROM] == 1 and st.task[q, OFF_END] - st.task[q, OFF_FROM] == 1
+    if single and a < places and b < places:
+        soon, late, soon_off, late_off = st.soon[a], st.late[a], st.soon[b], st.late[b]
+        direct = st.seconds[a, b]
+        for r in range(runs):
+            begin = max(soon[r], earliest)
+            ends = max(begin + direct, max(soon_off[r], arrive))
+            if begin <= min(late[r], latest) and ends <= min(late_off[r], arrive_latest):
+                out[count] = r
+                count += 1
+        return count
+    for r in range(runs):
+        if st.span[0, r] <= min(latest, arrive_latest) and st.span[1, r] >= max(earliest, arrive):
+            out[count] = r
+            count += 1
+    return count
