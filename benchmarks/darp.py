@@ -124,7 +124,16 @@ class Instance:
         """Make a run of each vehicle, out of the depot and back; its longest duration is the ride of nobody."""
         depot, place = self.nodes[0], self.times.places[0]
         stops = tuple(Stop(name, place, depot.window, sequence=k) for k, name in enumerate(("out", "in")))
-        ride = Ride("duration", "out", "in", Load(), max_ride=round(self.duration * UNIT), committed=True)
+        ride = Ride(
+            id="duration",
+            pickup="out",
+            dropoff="in",
+            party=Load(),
+            max_ride=round(self.duration * UNIT),
+            committed=True,
+            board=depot.window,
+            alight=depot.window,
+        )
         run = Run("", SERVICE_DATE, "operator", "", Capacity.of(self.capacity), stops, (ride,), self.policy)
         names = (str(k + 1) for k in range(self.vehicles))
         return tuple(replace(run, id=name, vehicle=f"vehicle {name}") for name in names)
@@ -241,7 +250,9 @@ def solve(instance: Instance, *, seconds: float, seed: int) -> tuple[dict[str, A
     }, routes
 
 
-def measure(paths: Sequence[Path], *, seconds: float, seed: int, solution: Path | None, show: Console) -> dict[str, Any]:
+def measure(
+    paths: Sequence[Path], *, seconds: float, seed: int, solution: Path | None, show: Console
+) -> dict[str, Any]:
     """Plan instances one after another, and sum up their gaps to the optimum."""
     began = time.perf_counter()
     fleet.warm()
@@ -286,7 +297,7 @@ def show_report(report: dict[str, Any], show: Console) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; 0 when every plan serves everyone and keeps every promise."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.darp", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.darp", description=__doc__)
     parser.add_argument("instances", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--seconds", type=float, default=10.0, help="for each instance (default: 10)")
     parser.add_argument("--solution", type=Path, help="file for the routes (JSON); with several instances, a folder")

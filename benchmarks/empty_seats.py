@@ -49,12 +49,12 @@ def measure(folder: Path, options: Options, show: Console) -> tuple[dict[str, An
     fleet.warm()
     warm = time.perf_counter() - began
     report: dict[str, Any] = {"day": day.name, "runs": len(day.runs), "requests": len(day.requests)}
-    runs, online = day.runs, None
+    answered, online = day.runs, None
     if options.online:
         show.print(f"{day.name}: {len(day.requests)} requests, one by one")
-        runs, online = answer_online(day)
+        answered, online = answer_online(day)
     searched = _replan(day, options, show) if options.seconds else None
-    runs, search = searched or (runs, {"seconds": None, "cpu_seconds": None, "upper_bound": None})
+    runs, search = searched or (answered, {"seconds": None, "cpu_seconds": None, "upper_bound": None})
     if options.bound_seconds:
         proved = bound.upper_bound(day.runs, day.requests, day.times, seconds=options.bound_seconds)
         search["upper_bound"] = min(proved, search["upper_bound"] or proved)
@@ -64,16 +64,20 @@ def measure(folder: Path, options: Options, show: Console) -> tuple[dict[str, An
     report |= {"peak_memory_mb": peak_memory_mb(), "machine": machine(), "versions": versions(), "peers": None}
     if options.peers:
         show.print(f"{day.name}: VROOM and OR-Tools, up to {options.peer_seconds:g} s each")
-        report["peers"] = ask_peers(folder, seconds=options.peer_seconds, exploration=options.exploration)
+        start, limit = plan_of(answered), options.peer_seconds
+        report["peers"] = ask_peers(folder, start, seconds=limit, exploration=options.exploration)
     return report, runs
 
 
 def answer_online(day: Day) -> tuple[tuple[Run, ...], dict[str, Any]]:
     """Answer requests in the order in which they were asked, each taken where it fits best, and time every call.
 
-    Nothing else runs meanwhile: no garbage collection, and nothing is drawn on a screen.
+    The day's places are known before its requests, as a town knows its streets. Nothing else runs meanwhile: no garbage
+    collection, and nothing is drawn on a screen.
     """
-    seats = fleet.Fleet(day.runs, day.times, objective=OBJECTIVE)
+    began = time.perf_counter()
+    seats = fleet.Fleet(day.runs, day.times, objective=OBJECTIVE, places=day.times.places)
+    built = time.perf_counter() - began
     found, taken = [], []
     before = seats.candidates
     gc.collect()
@@ -101,6 +105,7 @@ def answer_online(day: Day) -> tuple[tuple[Run, ...], dict[str, Any]]:
         "accept_p99_ms": _percentile(taken, 99),
         "candidates": candidates,
         "candidates_per_second": round(candidates / sum(found) * 1e9),
+        "build_seconds": round(built, 3),
         "ns_per_candidate": round(sum(found) / candidates, 1) if candidates else None,
         "broken": verdict.broken,
     }
@@ -164,14 +169,20 @@ def show_report(report: dict[str, Any], show: Console) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; 0 when every promise is kept."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.empty_seats", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.empty_seats", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("day", type=Path, help="folder with day.json and seconds.npy")
     parser.add_argument("--seconds", type=float, default=10.0, help="of re-planning; 0: online alone (default: 10)")
     parser.add_argument("--bound", type=float, default=0.0, help="seconds to tighten the upper bound after that")
     parser.add_argument("--online", action="store_true", help="also answer the requests one by one, as they were asked")
     parser.add_argument("--plan", type=Path, help="file for the plan (JSON)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output, and nothing else")
-    parser.add_argument("--peers", action="store_true", help="also ask VROOM (pyvroom) and OR-Tools")
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="also ask VROOM (pyvroom) and OR-Tools, which starts from what --online gave",
+    )
     parser.add_argument("--peer-seconds", type=float, default=60.0, help="for each of them (default: 60)")
     parser.add_argument("--exploration", type=int, default=5, choices=range(6), help="of VROOM (default: 5)")
     parser.add_argument("--seed", type=int, default=0)

@@ -52,15 +52,23 @@ class TooLargeError(Exception):
     """A day for which a peer's model is not built: a sentence that says why."""
 
 
-def ask_peers(folder: Path, *, seconds: float, exploration: int) -> dict[str, dict[str, Any]]:
-    """Ask every peer for a plan of the day, one after another, each in a process of its own."""
-    asked: dict[str, Callable[[Day], Plan]] = {
-        "pyvroom": partial(plan_of_vroom, seconds=seconds, exploration=exploration),
-        "ortools": partial(plan_of_ortools, seconds=seconds),
+def ask_peers(folder: Path, start: Plan, *, seconds: float, exploration: int) -> dict[str, dict[str, Any]]:
+    """Ask every peer for a plan of the day, one after another, each in a process of its own.
+
+    start: a sound plan from which OR-Tools searches; VROOM finds more when it starts from the runs as they are.
+    """
+    asked: dict[str, tuple[Callable[[Day], Plan], dict[str, int | float]]] = {
+        "pyvroom": (
+            partial(plan_of_vroom, seconds=seconds, exploration=exploration),
+            {"time_limit": seconds, "exploration": exploration},
+        ),
+        "ortools": (
+            partial(plan_of_ortools, start=start, seconds=seconds),
+            {"time_limit": seconds, "served_at_start": judge(start, read_day(folder)).served},
+        ),
     }
     answers = {}
-    for name, ask in asked.items():
-        settings = {"time_limit": seconds} | ({"exploration": exploration} if name == "pyvroom" else {})
+    for name, (ask, settings) in asked.items():
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
             answers[name] = asdict(process.submit(answer, folder, ask, settings).result())
     return answers
@@ -182,8 +190,8 @@ class _Node:
     change: Load
 
 
-def plan_of_ortools(day: Day, *, seconds: float) -> Plan:
-    """Ask the routing library of OR-Tools: guided local search from the runs as they are.
+def plan_of_ortools(day: Day, start: Plan, *, seconds: float) -> Plan:
+    """Ask the routing library of OR-Tools: guided local search from a sound plan.
 
     Everything stands in dimensions: the order of scheduled stops as precedences of time, the longest ride as the limit
     of a pair. Rules that stand beside the dimensions stall its search.
@@ -210,11 +218,10 @@ def plan_of_ortools(day: Day, *, seconds: float) -> Plan:
     parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
     parameters.time_limit.FromMilliseconds(round(seconds * 1000))
     routing.CloseModelWithParameters(parameters)
-    committed = [[manager.NodeToIndex(k) for k in visits[1:-1]] for visits in of_run]
-    given = routing.ReadAssignmentFromRoutes(committed, True)  # noqa: FBT003
+    given = routing.ReadAssignmentFromRoutes(_routes(manager, nodes, of_run, day, start), True)  # noqa: FBT003
     found = given and routing.SolveFromAssignmentWithParameters(given, parameters)
     if not found:
-        raise ValueError(f"{day.name}: OR-Tools refuses the runs as they are.")
+        raise ValueError(f"{day.name}: OR-Tools refuses the plan that it is to start from.")
     return {"runs": {run.id: _route(routing, manager, found, v, nodes) for v, run in enumerate(day.runs)}}
 
 
@@ -237,6 +244,17 @@ def _nodes(day: Day) -> tuple[list[_Node], list[list[int]]]:
             visit: Visit = [kind, int(request.id)]
             nodes.append(_Node(visit, Stop(kind, points[0].place, window, POLICY.dwell), change))
     return nodes, of_run
+
+
+def _routes(manager: Any, nodes: list[_Node], of_run: list[list[int]], day: Day, start: Plan) -> list[list[int]]:
+    """Write a plan as indices of OR-Tools, without the ends of each run."""
+    asked = {(str(node.visit[0]), node.visit[-1]): k for k, node in enumerate(nodes) if not node.stop.scheduled}
+    routes = []
+    for run, of in zip(day.runs, of_run, strict=True):
+        here = {(str(nodes[k].visit[0]), nodes[k].visit[-1]): k for k in of} | asked
+        visits = start["runs"].get(run.id, [nodes[k].visit for k in of])
+        routes.append([manager.NodeToIndex(here[str(visit[0]), visit[-1]]) for visit in visits[1:-1]])
+    return routes
 
 
 def _horizon(day: Day) -> int:

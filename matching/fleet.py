@@ -166,10 +166,10 @@ class Fleet:
     def _grow_positions(self) -> None:
         """Leave room for two more stops on every run."""
         st = self.state
-        if st.route[:, kernel.N].max() + 2 > st.line.shape[2] or st.route[:, kernel.RIDERS].max() + 2 > st.line.shape[2]:
-            positions = 2 * st.line.shape[2]
+        if st.route[:, kernel.N].max() + 2 > st.line.shape[1] or st.route[:, kernel.RIDERS].max() + 2 > st.line.shape[1]:
+            positions = 2 * st.line.shape[1]
             self.state = st._replace(
-                line=_padded(st.line, (*st.line.shape[:2], positions), 0),
+                line=_padded(st.line, (len(st.line), positions, st.line.shape[2]), 0),
                 mask=_padded(st.mask, (st.mask.shape[0], positions, st.mask.shape[2]), 0),
                 work=np.zeros((kernel.WORK, _scratch(positions, len(st.cap))), np.int32),
             )
@@ -211,9 +211,9 @@ class Fleet:
         words = 1 + (FIRST_TAG + len(self._tag)) // WORD
         positions = max(16, 8 + max((len(run.stops) for run in runs), default=0))
         policies = {policy: p for p, policy in enumerate(self._policies)}
-        route, line = _routes(runs, rows, policies), np.zeros((len(runs), kernel.ABOARD + DIMENSIONS, positions), np.int32)
+        route, line = _routes(runs, rows, policies), np.zeros((len(runs), positions, kernel.ABOARD + DIMENSIONS), np.int32)
         for r, run in enumerate(runs):
-            line[r, kernel.NODE, : len(run.stops)] = np.arange(len(run.stops))
+            line[r, : len(run.stops), kernel.NODE] = np.arange(len(run.stops))
         caps = [cap for one in rows for cap in one.caps]
         fixed_mask = np.concatenate([_fixed_masks(run, self._tag, words) for run in runs] or [np.zeros((0, 2 * words), np.int64)])
         weights = np.array([harm, 0, bool(self._tag) or fixed_mask[:, words:].any() or any(one.shut for one in rows)])
@@ -373,14 +373,14 @@ def _as_run(fleet: Fleet, r: int) -> Run:
     places = [*fleet._place]
     rides = []
     for k in range(st.route[r, kernel.N]):
-        node = int(line[kernel.NODE, k])
+        node = int(line[k, kernel.NODE])
         if node < OWN:
             stops.append(run.stops[node])
         else:
             request = fleet.tasks[(node - OWN) >> 1]
-            stops.append(Stop(request.id + "+-"[(node - OWN) & 1], places[line[kernel.PLACE, k]]))
+            stops.append(Stop(request.id + "+-"[(node - OWN) & 1], places[line[k, kernel.PLACE]]))
     for m in range(st.route[r, kernel.RIDERS]):
-        q = line[kernel.RIDER, m]
+        q = line[m, kernel.RIDER]
         task, request = st.task[q], fleet.tasks[q]
         ends = [
             run.stops[task[kernel.ON_AT + off]].id if task[kernel.HELD] & (1 + off) else request.id + "+-"[off]

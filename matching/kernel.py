@@ -1,7 +1,7 @@
 """The compiled core: one request into one run, every position pair screened in O(1), exactly timed where it matters.
 
 All arrays hold whole numbers; the columns of each are named below. A run is a row of `route` and a block of `line`,
-whose columns are the positions of its stops. Stops and rides that stay where they are stand in `fixed` and `cap`; what
+whose rows are the positions of its stops. Stops and rides that stay where they are stand in `fixed` and `cap`; what
 a search may place and take away again is a task: a request with points to choose from. The rules are those of
 `matching.promises`, which shares no code with this module.
 
@@ -32,7 +32,8 @@ OWN = 1 << 20
 (N, RIDERS, FIXED, POLICY, MODE, MAX_DETOUR, DEADHEAD, PART, PART_END) = range(9)
 (LAYOUT, LAYOUT_END, FIX, CAP, CAP_END, HOLDS, DRIVE, HARM, SPARE_ALL, ROUTE_FIELDS) = range(9, 19)
 (NO_DETOUR, ON_ROUTE, UP_TO) = range(3)
-# rows of `line`, by position; RIDER by number of the rider, FIXED_AT by number of the fixed stop; then loads aboard
+# columns of `line`, a row for each position; RIDER by number of the rider, FIXED_AT by number of the fixed stop; then
+# the load aboard, one column for each dimension
 (NODE, PLACE, EARLIEST, LATEST, DWELL, BEGIN, LAST, LEG, ROOM, SPARE, GAP, PEOPLE, OPEN, EVENTS) = range(14)
 (RIDER, FIXED_AT, ABOARD) = range(14, 17)
 # columns of `fixed`; then the load aboard when the vehicle leaves
@@ -44,18 +45,17 @@ OWN = 1 << 20
 (T_OPEN, T_EARLIEST, T_LATEST, T_ARRIVE, T_ARRIVE_LATEST, T_DWELL, T_MAX_RIDE, T_RIDE_SLACK, TERMS) = range(9)
 # a place found: its cost, and for both ends a position, whether a stop is added behind it, and the point
 (COST, ON, ON_ADDED, ON_BY, OFF, OFF_ADDED, OFF_BY, FOUND) = range(8)
-# columns of `weights`: of harm; position pairs looked at; does anybody aboard any run keep others away?
+# columns of `weights`: of harm; positions looked at; does anybody aboard any run keep others away?
 (HARM_WEIGHT, LOOKED, GUARDED) = range(3)
-# rows of `work`; options of boarding, one a column: position, added, point, departure (earliest, latest), drive, walk
-(W_BEGIN, W_LAST, W_DWELL, W_STEP, W_OLD, W_PEOPLE, W_ON, W_OFF, W_MOST) = range(9)
-(B_AT, B_ADDED, B_BY, B_LEAVES, B_LATEST, B_EXTRA, WORK) = range(9, 16)
+# rows of `work`
+(W_BEGIN, W_LAST, W_DWELL, W_STEP, W_OLD, W_PEOPLE, W_ON, W_OFF, W_MOST, WORK) = range(10)
 
 
 class State(NamedTuple):
     """What a search knows, for P places, R runs, K positions, Q tasks, D dimensions of load and W words of tags.
 
     seconds, reverse: int32 [P, P], drives from row to column, and from column to row. route: int32 [R, fields].
-    line: int32 [R, fields + D, K]. mask, fixed_mask, task_mask: int64 [.., 2 W], tags aboard and then the tags that may
+    line: int32 [R, K, fields + D]. mask, fixed_mask, task_mask: int64 [.., 2 W], tags aboard and then the tags that may
     not be with them. fixed, cap (pickup, drop-off, seconds), layout, task, point (place, walk), terms [Q, policies,
     fields]: int32. work: int32 scratch. weights: int64. span: int32 [2, R], when each run begins and
     ends at all. soon, late: int32 [P, R], earliest and latest begin of service at each place on each run; [0, 0] when
@@ -90,21 +90,21 @@ def refresh(st: State, r: int) -> None:
     for k in range(n):
         _describe(st, route, line, k)
     for m in range(route[RIDERS]):
-        _join(st, route, line, line[RIDER, m])
+        _join(st, route, line, line[m, RIDER])
     drive = 0
     for k in range(n - 1):
-        leg = st.seconds[line[PLACE, k], line[PLACE, k + 1]]
-        line[LEG, k] = leg
+        leg = st.seconds[line[k, PLACE], line[k + 1, PLACE]]
+        line[k, LEG] = leg
         drive += leg
-    line[LEG, n - 1] = 0
+    line[n - 1, LEG] = 0
     route[DRIVE] = drive
     _time(st, route, line)
     _load(st, route, line)
     if st.weights[GUARDED]:
         _guard(st, r, route, line)
     _allow_detour(st, route, line)
-    st.span[0, r] = line[BEGIN, 0] + line[DWELL, 0]
-    st.span[1, r] = line[LAST, n - 1]
+    st.span[0, r] = line[0, BEGIN] + line[0, DWELL]
+    st.span[1, r] = line[n - 1, LAST]
     if st.soon.shape[0]:
         _index(st, r, route, line)
 
@@ -113,24 +113,24 @@ def refresh(st: State, r: int) -> None:
 def _describe(st, route, line, k):
     """Write the node at a position, as it is without those who join it there."""
     dims = st.layout.shape[1]
-    node = line[NODE, k]
+    node = line[k, NODE]
     if node < OWN:
         f = st.fixed[route[FIX] + node]
-        line[FIXED_AT, node] = k
-        line[PLACE, k], line[EARLIEST, k], line[LATEST, k] = f[F_PLACE], f[F_EARLIEST], f[F_LATEST]
-        line[DWELL, k], line[PEOPLE, k], line[OPEN, k], line[EVENTS, k] = f[F_DWELL], f[F_PEOPLE], f[F_OPEN], f[F_EVENTS]
+        line[node, FIXED_AT] = k
+        line[k, PLACE], line[k, EARLIEST], line[k, LATEST] = f[F_PLACE], f[F_EARLIEST], f[F_LATEST]
+        line[k, DWELL], line[k, PEOPLE], line[k, OPEN], line[k, EVENTS] = f[F_DWELL], f[F_PEOPLE], f[F_OPEN], f[F_EVENTS]
         for d in range(dims):
-            line[ABOARD + d, k] = 0
+            line[k, ABOARD + d] = 0
         return
     q = (node - OWN) >> 1
     off = (node - OWN) & 1
     task, terms = st.task[q], st.terms[q, route[POLICY]]
     task[ON_AT + off] = k
-    line[PLACE, k] = st.point[task[ON_POINT + off], 0]
-    line[EARLIEST, k], line[LATEST, k] = terms[T_EARLIEST + 2 * off], terms[T_LATEST + 2 * off]
-    line[DWELL, k], line[PEOPLE, k], line[OPEN, k], line[EVENTS, k] = terms[T_DWELL], 0, 0, 1
+    line[k, PLACE] = st.point[task[ON_POINT + off], 0]
+    line[k, EARLIEST], line[k, LATEST] = terms[T_EARLIEST + 2 * off], terms[T_LATEST + 2 * off]
+    line[k, DWELL], line[k, PEOPLE], line[k, OPEN], line[k, EVENTS] = terms[T_DWELL], 0, 0, 1
     for d in range(dims):
-        line[ABOARD + d, k] = -task[TAKES + d] if off else task[TAKES + d]
+        line[k, ABOARD + d] = -task[TAKES + d] if off else task[TAKES + d]
 
 
 @njit(cache=True)
@@ -139,27 +139,26 @@ def _join(st, route, line, q):
     task, terms = st.task[q], st.terms[q, route[POLICY]]
     for off in range(2):
         if task[HELD] & (1 + off):
-            k = line[FIXED_AT, task[ON_AT + off]]
-            line[EARLIEST, k] = max(line[EARLIEST, k], terms[T_EARLIEST + 2 * off])
-            line[LATEST, k] = min(line[LATEST, k], terms[T_LATEST + 2 * off])
-            line[DWELL, k] += terms[T_DWELL]
-            line[EVENTS, k] += 1
+            k = line[task[ON_AT + off], FIXED_AT]
+            line[k, EARLIEST] = max(line[k, EARLIEST], terms[T_EARLIEST + 2 * off])
+            line[k, LATEST] = min(line[k, LATEST], terms[T_LATEST + 2 * off])
+            line[k, DWELL] += terms[T_DWELL]
+            line[k, EVENTS] += 1
             for d in range(st.layout.shape[1]):
-                line[ABOARD + d, k] += -task[TAKES + d] if off else task[TAKES + d]
+                line[k, ABOARD + d] += -task[TAKES + d] if off else task[TAKES + d]
 
 
 @njit(cache=True)
 def _at(line, task, off):
     """Position at which a task boards, or (off = 1) alights."""
     at = task[ON_AT + off]
-    return line[FIXED_AT, at] if task[HELD] & (1 + off) else at
+    return line[at, FIXED_AT] if task[HELD] & (1 + off) else at
 
 
 @njit(cache=True)
-def _longest(st, task, terms, on, off):
-    """Most seconds aboard for a task between two of its points."""
-    direct = st.seconds[st.point[on, 0], st.point[off, 0]]
-    return min(task[LONGEST], min(terms[T_MAX_RIDE], direct * 3 // 2 + terms[T_RIDE_SLACK]))
+def _longest(most, max_ride, slack, direct):
+    """Most seconds aboard for a party: its own, the policy's, and what the direct drive allows."""
+    return min(most, min(max_ride, (direct * 3 >> 1) + slack))
 
 
 @njit(cache=True)
@@ -168,12 +167,13 @@ def _list_caps(st, route, line):
     work = st.work
     m = route[RIDERS]
     for i in range(m):
-        q = line[RIDER, i]
-        task = st.task[q]
+        q = line[i, RIDER]
+        task, terms = st.task[q], st.terms[q, route[POLICY]]
         work[W_ON, i], work[W_OFF, i] = _at(line, task, 0), _at(line, task, 1)
-        work[W_MOST, i] = _longest(st, task, st.terms[q, route[POLICY]], task[ON_POINT], task[OFF_POINT])
+        direct = st.seconds[st.point[task[ON_POINT], 0], st.point[task[OFF_POINT], 0]]
+        work[W_MOST, i] = _longest(task[LONGEST], terms[T_MAX_RIDE], terms[T_RIDE_SLACK], direct)
     for c in range(route[CAP], route[CAP_END]):
-        work[W_ON, m], work[W_OFF, m] = line[FIXED_AT, st.cap[c, 0]], line[FIXED_AT, st.cap[c, 1]]
+        work[W_ON, m], work[W_OFF, m] = line[st.cap[c, 0], FIXED_AT], line[st.cap[c, 1], FIXED_AT]
         work[W_MOST, m] = st.cap[c, 2]
         m += 1
     return m
@@ -183,52 +183,51 @@ def _list_caps(st, route, line):
 def _time(st, route, line):
     """Work out the earliest and the latest begin at every position, and the harm that the run does as it is."""
     n = route[N]
-    begin, last, dwell, leg = line[BEGIN], line[LAST], line[DWELL], line[LEG]
-    begin[0] = line[EARLIEST, 0]
+    line[0, BEGIN] = line[0, EARLIEST]
     for k in range(1, n):
-        begin[k] = max(line[EARLIEST, k], begin[k - 1] + dwell[k - 1] + leg[k - 1])
-    last[n - 1] = line[LATEST, n - 1]
+        line[k, BEGIN] = max(line[k, EARLIEST], line[k - 1, BEGIN] + line[k - 1, DWELL] + line[k - 1, LEG])
+    line[n - 1, LAST] = line[n - 1, LATEST]
     for k in range(n - 2, -1, -1):
-        last[k] = min(line[LATEST, k], last[k + 1] - dwell[k] - leg[k])
+        line[k, LAST] = min(line[k, LATEST], line[k + 1, LAST] - line[k, DWELL] - line[k, LEG])
     if route[HOLDS]:
         caps = _list_caps(st, route, line)
-        _hold_back(st, n, caps, begin, dwell, leg)
+        _hold_back(st, n, caps, line)
         for m in range(caps):
-            off = st.work[W_OFF, m]
-            soon = last[st.work[W_ON, m]] + dwell[st.work[W_ON, m]] + st.work[W_MOST, m]
-            if last[off] > soon:
-                last[off] = soon
+            on, off = st.work[W_ON, m], st.work[W_OFF, m]
+            soon = line[on, LAST] + line[on, DWELL] + st.work[W_MOST, m]
+            if line[off, LAST] > soon:
+                line[off, LAST] = soon
                 for k in range(off - 1, -1, -1):
-                    t = last[k + 1] - dwell[k] - leg[k]
-                    if t >= last[k]:
+                    t = line[k + 1, LAST] - line[k, DWELL] - line[k, LEG]
+                    if t >= line[k, LAST]:
                         break
-                    last[k] = t
+                    line[k, LAST] = t
     route[HARM] = 0
     if st.weights[HARM_WEIGHT]:
         harm = 0
         for k in range(n):
-            if line[PEOPLE, k]:
-                harm += line[PEOPLE, k] * (begin[k] - st.fixed[route[FIX] + line[NODE, k], F_BEGIN])
+            if line[k, PEOPLE]:
+                harm += line[k, PEOPLE] * (line[k, BEGIN] - st.fixed[route[FIX] + line[k, NODE], F_BEGIN])
         route[HARM] = harm * st.weights[HARM_WEIGHT]
 
 
 @njit(cache=True)
-def _hold_back(st, n, caps, begin, dwell, leg):
+def _hold_back(st, n, caps, line):
     """Raise the begin of pickups until no longest ride is exceeded: the least fixpoint."""
     work = st.work
     for _ in range(caps + 1):
         moved = False
         for m in range(caps):
             on = work[W_ON, m]
-            late = begin[work[W_OFF, m]] - work[W_MOST, m] - dwell[on]
-            if begin[on] < late:
-                begin[on] = late
+            late = line[work[W_OFF, m], BEGIN] - work[W_MOST, m] - line[on, DWELL]
+            if line[on, BEGIN] < late:
+                line[on, BEGIN] = late
                 moved = True
                 for k in range(on + 1, n):
-                    t = begin[k - 1] + dwell[k - 1] + leg[k - 1]
-                    if t <= begin[k]:
+                    t = line[k - 1, BEGIN] + line[k - 1, DWELL] + line[k - 1, LEG]
+                    if t <= line[k, BEGIN]:
                         break
-                    begin[k] = t
+                    line[k, BEGIN] = t
         if not moved:
             return
 
@@ -240,19 +239,19 @@ def _load(st, route, line):
     for d in range(dims):
         own = 0
         for k in range(route[N]):
-            own += line[ABOARD + d, k]
-            if line[NODE, k] < OWN:
-                fixed_at = line[NODE, k]
-            line[ABOARD + d, k] = own + st.fixed[route[FIX] + fixed_at, F_LOAD + d]
+            own += line[k, ABOARD + d]
+            if line[k, NODE] < OWN:
+                fixed_at = line[k, NODE]
+            line[k, ABOARD + d] = own + st.fixed[route[FIX] + fixed_at, F_LOAD + d]
     for k in range(route[N]):
         room = -1
         for one in range(route[LAYOUT], route[LAYOUT_END]):
             fits = True
             for d in range(1, dims):
-                fits &= line[ABOARD + d, k] <= st.layout[one, d]
+                fits &= line[k, ABOARD + d] <= st.layout[one, d]
             if fits:
-                room = max(room, st.layout[one, 0] - line[ABOARD, k])
-        line[ROOM, k] = room
+                room = max(room, st.layout[one, 0] - line[k, ABOARD])
+        line[k, ROOM] = room
 
 
 @njit(cache=True)
@@ -260,18 +259,18 @@ def _guard(st, r, route, line):
     """Write who is aboard behind every position and who may not come in, and shut what somebody's ride keeps shut."""
     n, words, fixed_at = route[N], st.mask.shape[2], 0
     for k in range(n):
-        if line[NODE, k] < OWN:
-            fixed_at = line[NODE, k]
+        if line[k, NODE] < OWN:
+            fixed_at = line[k, NODE]
         for w in range(words):
             st.mask[r, k, w] = st.fixed_mask[route[FIX] + fixed_at, w]
     for m in range(route[RIDERS]):
-        q = line[RIDER, m]
+        q = line[m, RIDER]
         on, off = _at(line, st.task[q], 0), _at(line, st.task[q], 1)
         for k in range(on, off):
             for w in range(words):
                 st.mask[r, k, w] |= st.task_mask[q, w]
             if st.task[q, LAST_IN] and k > on:
-                line[OPEN, k] = 0
+                line[k, OPEN] = 0
 
 
 @njit(cache=True)
@@ -279,32 +278,32 @@ def _allow_detour(st, route, line):
     """Work out how far (seconds of driving) the run may leave its road behind every position; -1 where it may not."""
     n = route[N]
     extra, spare, since = 0, route[MAX_DETOUR], -1
-    part, end = line[FIXED_AT, route[PART]], line[FIXED_AT, route[PART_END]]
+    part, end = line[route[PART], FIXED_AT], line[route[PART_END], FIXED_AT]
     for k in range(n):
         inside = part <= k < end
-        scheduled = line[NODE, k] < OWN and st.fixed[route[FIX] + line[NODE, k], F_SCHEDULED]
+        scheduled = line[k, NODE] < OWN and st.fixed[route[FIX] + line[k, NODE], F_SCHEDULED]
         if part <= k <= end and scheduled:
             if since >= 0:
-                extra -= st.seconds[line[PLACE, since], line[PLACE, k]]
+                extra -= st.seconds[line[since, PLACE], line[k, PLACE]]
                 spare -= extra
                 if route[MODE] == ON_ROUTE:
                     for j in range(since, k):
-                        line[SPARE, j] = max(0, ON_ROUTE_SLACK - extra)
+                        line[j, SPARE] = max(0, ON_ROUTE_SLACK - extra)
             extra, since = 0, k
-        extra += line[LEG, k]
-        line[GAP, k] = since if inside else -1
+        extra += line[k, LEG]
+        line[k, GAP] = since if inside else -1
         if not inside:
-            line[SPARE, k] = FAR if route[DEADHEAD] else -1
+            line[k, SPARE] = FAR if route[DEADHEAD] else -1
         elif route[MODE] == NO_DETOUR:
-            line[SPARE, k] = -1
+            line[k, SPARE] = -1
     route[SPARE_ALL] = max(0, spare)
     for k in range(n):
         if part <= k < end and route[MODE] == UP_TO:
-            line[SPARE, k] = route[SPARE_ALL]
+            line[k, SPARE] = route[SPARE_ALL]
         if k < route[FIXED] - 1:
-            line[SPARE, k] = -1
+            line[k, SPARE] = -1
         if k < route[FIXED]:
-            line[OPEN, k] = 0
+            line[k, OPEN] = 0
     if st.weights[GUARDED]:
         _shut(st, route, line)
 
@@ -314,15 +313,15 @@ def _shut(st, route, line):
     """Let nobody in while a party that is last in and first out is aboard."""
     fixed_at = 0
     for k in range(route[N]):
-        if line[NODE, k] < OWN:
-            fixed_at = line[NODE, k]
+        if line[k, NODE] < OWN:
+            fixed_at = line[k, NODE]
         if st.fixed[route[FIX] + fixed_at, F_SHUT]:
-            line[SPARE, k] = -1
+            line[k, SPARE] = -1
     for m in range(route[RIDERS]):
-        task = st.task[line[RIDER, m]]
+        task = st.task[line[m, RIDER]]
         if task[LAST_IN]:
             for k in range(_at(line, task, 0), _at(line, task, 1)):
-                line[SPARE, k] = -1
+                line[k, SPARE] = -1
 
 
 @njit(cache=True)
@@ -331,13 +330,13 @@ def _index(st, r, route, line):
     places = st.soon.shape[0]
     soon, late = np.full(places, FAR, np.int32), np.full(places, -FAR, np.int32)
     for k in range(route[N]):
-        if line[OPEN, k]:
-            soon[line[PLACE, k]] = min(soon[line[PLACE, k]], line[BEGIN, k])
-            late[line[PLACE, k]] = max(late[line[PLACE, k]], line[LAST, k])
-        if k < route[N] - 1 and line[SPARE, k] >= 0:
-            to, back = st.seconds[line[PLACE, k]], st.reverse[line[PLACE, k + 1]]
-            begin, end = line[BEGIN, k] + line[DWELL, k], line[LAST, k + 1]
-            most = line[LEG, k] + min(line[SPARE, k] + TOLERANCE, FAR)
+        if line[k, OPEN]:
+            soon[line[k, PLACE]] = min(soon[line[k, PLACE]], line[k, BEGIN])
+            late[line[k, PLACE]] = max(late[line[k, PLACE]], line[k, LAST])
+        if k < route[N] - 1 and line[k, SPARE] >= 0:
+            to, back = st.seconds[line[k, PLACE]], st.reverse[line[k + 1, PLACE]]
+            begin, end = line[k, BEGIN] + line[k, DWELL], line[k + 1, LAST]
+            most = line[k, LEG] + min(line[k, SPARE] + TOLERANCE, FAR)
             for p in range(places):
                 if begin + to[p] <= end - back[p] and to[p] + back[p] <= most:
                     soon[p] = min(soon[p], begin + to[p])
@@ -353,7 +352,7 @@ def _fits(st, route, line, k, q):
     for one in range(route[LAYOUT], route[LAYOUT_END]):
         fits = True
         for d in range(st.layout.shape[1]):
-            fits &= line[ABOARD + d, k] + st.task[q, TAKES + d] <= st.layout[one, d]
+            fits &= line[k, ABOARD + d] + st.task[q, TAKES + d] <= st.layout[one, d]
         if fits:
             return True
     return False
@@ -370,130 +369,119 @@ def _together(st, r, k, q):
 
 
 @njit(cache=True)
-def _board(st, r, q, route, line, terms):
-    """List where and when a task could board a run, by windows, slack, room and detour alone; count them."""
-    n, count, work, dwell = route[N], 0, st.work, terms[T_DWELL]
-    simple, need, guarded = st.task[q, SEATS_ONLY], st.task[q, TAKES], st.weights[GUARDED]
-    for by in range(st.task[q, ON_FROM], st.task[q, ON_END]):
-        place = st.point[by, 0]
-        to, back = st.reverse[place], st.seconds[place]
-        for k in range(max(0, route[FIXED] - 1), n - 1):
-            if line[BEGIN, k] > terms[T_LATEST]:
-                break
-            if (need > line[ROOM, k]) if simple else not _fits(st, route, line, k, q):
-                continue
-            if guarded and not _together(st, r, k, q):
-                continue
-            if line[OPEN, k] and line[PLACE, k] == place:
-                begin, latest = max(line[BEGIN, k], terms[T_EARLIEST]), min(line[LAST, k], terms[T_LATEST])
-                if begin <= latest:
-                    stay = line[DWELL, k] + dwell
-                    work[B_AT, count], work[B_ADDED, count], work[B_BY, count] = k, 0, by
-                    work[B_LEAVES, count], work[B_LATEST, count], work[B_EXTRA, count] = begin + stay, latest + stay, 0
-                    count += 1
-            before = to[line[PLACE, k]]
-            extra = before + back[line[PLACE, k + 1]] - line[LEG, k]
-            begin = max(line[BEGIN, k] + line[DWELL, k] + before, terms[T_EARLIEST])
-            if line[SPARE, k] >= 0 and extra <= line[SPARE, k] + TOLERANCE and begin <= terms[T_LATEST]:
-                latest = min(terms[T_LATEST], line[LAST, k + 1] - dwell)
-                if begin <= latest:
-                    work[B_AT, count], work[B_ADDED, count], work[B_BY, count] = k, 1, by
-                    work[B_LEAVES, count], work[B_LATEST, count] = begin + dwell, latest + dwell
-                    work[B_EXTRA, count] = extra
-                    count += 1
-    return count
-
-
-@njit(cache=True)
 def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
-    """Find the cheapest sound place for task `q` on run `r`; return how many position pairs were looked at.
+    """Find the cheapest sound place for task `q` on run `r`; return how many positions were looked at.
 
     limit: only what costs less counts. each: find the cheapest of every pickup position (row 2 position + added of
     `out`), else the cheapest of all (row 0). out: int32 [rows, FOUND], whose COST the caller has set to FAR.
     """
-    route, line, work = st.route[r], st.line[r], st.work
-    terms = st.terms[q, route[POLICY]]
-    if not terms[T_OPEN]:
+    policy = st.route[r, POLICY]
+    if not st.terms[q, policy, T_OPEN]:
         return 0
-    n, looked, dwell, guarded = route[N], 0, terms[T_DWELL], st.weights[GUARDED]
-    simple, need, last_in = st.task[q, SEATS_ONLY], st.task[q, TAKES], st.task[q, LAST_IN]
-    off_from, off_end = st.task[q, OFF_FROM], st.task[q, OFF_END]
-    for o in range(_board(st, r, q, route, line, terms)):
-        at, added, by = work[B_AT, o], work[B_ADDED, o], work[B_BY, o]
-        leaves, latest, extra = work[B_LEAVES, o], work[B_LATEST, o], work[B_EXTRA, o]
-        place, walk = st.point[by, 0], st.point[by, 1]
-        row = 2 * at + added if each else 0
-        most = 0
-        for b in range(off_from, off_end):
-            most = max(most, _longest(st, st.task[q], terms, by, b))
-        if line[SPARE, at] >= 0:
-            looked += off_end - off_from
-            for b in range(off_from, off_end):
-                goal = st.point[b, 0]
-                direct, on = st.seconds[place, goal], st.seconds[goal, line[PLACE, at + 1]]
-                drive = direct + on - line[LEG, at]
-                if added:
-                    drive += st.reverse[place, line[PLACE, at]]
-                cost = drive + walk + st.point[b, 1]
-                if cost >= min(limit, out[row, COST]) or goal == place or drive > line[SPARE, at]:
-                    continue
-                begin = max(leaves + direct, terms[T_ARRIVE])
-                if begin > terms[T_ARRIVE_LATEST] or begin + dwell + on > line[LAST, at + 1]:
-                    continue
-                if begin - latest <= _longest(st, st.task[q], terms, by, b):
-                    _offer(st, r, q, (at, added, by, at, 1, b), cost, limit, out[row])
-        arrive = leaves + (st.seconds[place, line[PLACE, at + 1]] if added else line[LEG, at])
-        for k in range(at + 1, n):
-            if arrive > line[LAST, k]:
+    earliest, latest, dwell = st.terms[q, policy, T_EARLIEST], st.terms[q, policy, T_LATEST], st.terms[q, policy, T_DWELL]
+    line, first, n, looked = st.line[r], max(0, st.route[r, FIXED] - 1), st.route[r, N], 0
+    simple, need, guarded = st.task[q, SEATS_ONLY], st.task[q, TAKES], st.weights[GUARDED]
+    for by in range(st.task[q, ON_FROM], st.task[q, ON_END]):
+        place = st.point[by, 0]
+        to, back = st.reverse[place], st.seconds[place]
+        for k in range(first, n - 1):
+            if line[k, BEGIN] > latest:
                 break
-            arrive = max(arrive, line[BEGIN, k])
-            if arrive > terms[T_ARRIVE_LATEST] or arrive - latest > most:
-                break
-            looked += off_end - off_from
-            if line[OPEN, k]:
-                for b in range(off_from, off_end):
-                    if st.point[b, 0] == line[PLACE, k] and st.point[b, 0] != place:
-                        begin = max(arrive, terms[T_ARRIVE])
-                        cost = extra + walk + st.point[b, 1]
-                        if begin <= min(terms[T_ARRIVE_LATEST], line[LAST, k]) and cost < min(limit, out[row, COST]):
-                            if added == 0 or extra <= line[SPARE, at]:
-                                _offer(st, r, q, (at, added, by, k, 0, b), cost, limit, out[row])
-            if k == n - 1 or (last_in and line[EVENTS, k]):
-                break
-            if (need > line[ROOM, k]) if simple else not _fits(st, route, line, k, q):
-                break
+            looked += 1
+            if line[k + 1, LAST] < earliest or (simple and line[k, ROOM] < need):
+                continue
+            joins = line[k, OPEN] and line[k, PLACE] == place
+            before = to[line[k, PLACE]]
+            extra = before + back[line[k + 1, PLACE]] - line[k, LEG]
+            begin = max(line[k, BEGIN] + line[k, DWELL] + before, earliest)
+            last = min(latest, line[k + 1, LAST] - dwell)
+            adds = begin <= last and 0 <= line[k, SPARE] and extra <= line[k, SPARE] + TOLERANCE
+            if not (joins or adds) or not (simple or _fits(st, st.route[r], line, k, q)):
+                continue
             if guarded and not _together(st, r, k, q):
-                break
-            departs = arrive + line[DWELL, k]
-            spare = line[SPARE, k]
-            if spare >= 0:
-                for b in range(off_from, off_end):
-                    goal = st.point[b, 0]
-                    way, on = st.reverse[goal, line[PLACE, k]], st.seconds[goal, line[PLACE, k + 1]]
-                    drive = way + on - line[LEG, k]
-                    cost = extra + drive + walk + st.point[b, 1]
-                    if cost >= min(limit, out[row, COST]) or drive > spare + TOLERANCE or goal == place:
-                        continue
-                    begin = max(departs + way, terms[T_ARRIVE])
-                    if begin > terms[T_ARRIVE_LATEST] or begin + dwell + on > line[LAST, k + 1]:
-                        continue
-                    if begin - latest > _longest(st, st.task[q], terms, by, b):
-                        continue
-                    if _near_enough(route, line, at, extra if added else 0, k, drive):
-                        _offer(st, r, q, (at, added, by, k, 1, b), cost, limit, out[row])
-            arrive = departs + line[LEG, k]
+                continue
+            if joins:
+                soon, late = max(line[k, BEGIN], earliest), min(line[k, LAST], latest)
+                if soon <= late:
+                    stay = line[k, DWELL] + dwell
+                    looked += _carry(st, r, q, k, 0, by, soon + stay, late + stay, 0, limit, each, out)
+            if adds:
+                looked += _carry(st, r, q, k, 1, by, begin + dwell, last + dwell, extra, limit, each, out)
     return looked
 
 
 @njit(cache=True)
-def _near_enough(route, line, at, extra, k, drive):
+def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
+    """Try every drop-off for a pickup that the vehicle leaves between `leaves` and `latest`; count them."""
+    line, policy, n = st.line[r], st.route[r, POLICY], st.route[r, N]
+    arrive_from, arrive_by = st.terms[q, policy, T_ARRIVE], st.terms[q, policy, T_ARRIVE_LATEST]
+    dwell, max_ride, slack = st.terms[q, policy, T_DWELL], st.terms[q, policy, T_MAX_RIDE], st.terms[q, policy, T_RIDE_SLACK]
+    simple, need, guarded, last_in = st.task[q, SEATS_ONLY], st.task[q, TAKES], st.weights[GUARDED], st.task[q, LAST_IN]
+    off_from, off_end, bearable = st.task[q, OFF_FROM], st.task[q, OFF_END], st.task[q, LONGEST]
+    place, walk = st.point[by, 0], st.point[by, 1]
+    row, looked, most = 2 * at + added if each else 0, 0, 0
+    ways = st.seconds[place]
+    for b in range(off_from, off_end):
+        most = max(most, _longest(bearable, max_ride, slack, ways[st.point[b, 0]]))
+    for k in range(at, n):
+        if k == at:
+            arrive = leaves
+        else:
+            arrive = max(arrive, line[k, BEGIN])  # noqa: F821 - set by the first round
+            if arrive > line[k, LAST] or arrive > arrive_by or arrive - latest > most:
+                break
+            if line[k, OPEN]:
+                for b in range(off_from, off_end):
+                    goal = st.point[b, 0]
+                    if goal == line[k, PLACE] and goal != place:
+                        looked += 1
+                        cost = extra + walk + st.point[b, 1]
+                        begin = max(arrive, arrive_from)
+                        if begin <= min(arrive_by, line[k, LAST]) and cost < min(limit, out[row, COST]):
+                            if not added or extra <= line[at, SPARE]:
+                                _offer(st, r, q, (at, added, by, k, 0, b), cost, limit, out[row])
+            if k == n - 1 or (last_in and line[k, EVENTS]):
+                break
+            if (need > line[k, ROOM]) if simple else not _fits(st, st.route[r], line, k, q):
+                break
+            if guarded and not _together(st, r, k, q):
+                break
+            arrive += line[k, DWELL]
+        spare, here, then = line[k, SPARE], line[k, PLACE], line[k + 1, PLACE]
+        if spare >= 0:
+            looked += off_end - off_from
+            for b in range(off_from, off_end):
+                goal = st.point[b, 0]
+                on = st.seconds[goal, then]
+                if k == at:
+                    way = ways[goal]
+                    drive = way + on - line[k, LEG] + (st.reverse[place, here] if added else 0)
+                    cost = drive + walk + st.point[b, 1]
+                else:
+                    way = st.reverse[goal, here]
+                    drive = way + on - line[k, LEG]
+                    cost = extra + drive + walk + st.point[b, 1]
+                begin = max(arrive + way, arrive_from)
+                if cost >= min(limit, out[row, COST]) or begin > arrive_by or begin + dwell + on > line[k + 1, LAST]:
+                    continue
+                if drive > spare + TOLERANCE or begin - latest > _longest(bearable, max_ride, slack, ways[goal]):
+                    continue
+                near = drive <= spare if k == at else _near_enough(st.route[r], line, at, added, extra, k, drive)
+                if near and goal != place:
+                    _offer(st, r, q, (at, added, by, k, 1, b), cost, limit, out[row])
+        arrive += ways[then] if k == at and added else line[k, LEG]
+    return looked
+
+
+@njit(cache=True)
+def _near_enough(route, line, at, added, extra, k, drive):
     """May the run drive so far for a pickup behind one position and a drop-off behind another?"""
-    if line[GAP, at] >= 0 and line[GAP, k] >= 0:
+    if line[at, GAP] >= 0 and line[k, GAP] >= 0:
         if route[MODE] == UP_TO:
             return extra + drive <= route[SPARE_ALL]
-        if line[GAP, at] == line[GAP, k]:
-            return extra + drive <= line[SPARE, k]
-    return (extra == 0 or extra <= line[SPARE, at]) and drive <= line[SPARE, k]
+        if line[at, GAP] == line[k, GAP]:
+            return extra + drive <= line[k, SPARE]
+    return (not added or extra <= line[at, SPARE]) and drive <= line[k, SPARE]
 
 
 @njit(cache=True)
@@ -516,8 +504,8 @@ def _settle(st, r, q, place):
     start, goal = st.point[by, 0], st.point[off_by, 0]
     n, m, on_at, off_at = route[N], 0, 0, 0
     for k in range(n):
-        begin[m], last[m], dwell[m], step[m] = line[BEGIN, k], line[LAST, k], line[DWELL, k], line[LEG, k]
-        work[W_OLD, m], work[W_PEOPLE, m] = line[BEGIN, k], line[PEOPLE, k]
+        begin[m], last[m], dwell[m], step[m] = line[k, BEGIN], line[k, LAST], line[k, DWELL], line[k, LEG]
+        work[W_OLD, m], work[W_PEOPLE, m] = line[k, BEGIN], line[k, PEOPLE]
         if k == at and not added:
             on_at = m
             begin[m], last[m] = max(begin[m], terms[T_EARLIEST]), min(last[m], terms[T_LATEST])
@@ -528,15 +516,15 @@ def _settle(st, r, q, place):
             dwell[m] += terms[T_DWELL]
         m += 1
         if k == at and added:
-            step[m - 1] = st.reverse[start, line[PLACE, k]]
+            step[m - 1] = st.reverse[start, line[k, PLACE]]
             begin[m], last[m], dwell[m] = terms[T_EARLIEST], terms[T_LATEST], terms[T_DWELL]
-            step[m] = st.seconds[start, line[PLACE, k + 1]]
+            step[m] = st.seconds[start, line[k + 1, PLACE]]
             work[W_PEOPLE, m], on_at = 0, m
             m += 1
         if k == off and off_added:
-            step[m - 1] = st.seconds[start, goal] if at == off else st.reverse[goal, line[PLACE, k]]
+            step[m - 1] = st.seconds[start, goal] if at == off else st.reverse[goal, line[k, PLACE]]
             begin[m], last[m], dwell[m] = terms[T_ARRIVE], terms[T_ARRIVE_LATEST], terms[T_DWELL]
-            step[m] = st.seconds[goal, line[PLACE, k + 1]]
+            step[m] = st.seconds[goal, line[k + 1, PLACE]]
             work[W_PEOPLE, m], off_at = 0, m
             m += 1
     if begin[0] > last[0]:
@@ -551,7 +539,7 @@ def _settle(st, r, q, place):
             k = work[row, c]
             work[row, c] = k + (added and k > at) + (off_added and k > off)
     work[W_ON, caps], work[W_OFF, caps] = on_at, off_at
-    work[W_MOST, caps] = _longest(st, st.task[q], terms, by, off_by)
+    work[W_MOST, caps] = _longest(st.task[q, LONGEST], terms[T_MAX_RIDE], terms[T_RIDE_SLACK], st.seconds[start, goal])
     if not _keep_short(work, m, caps + 1, route[HOLDS]):
         return -1
     harm = 0
@@ -595,21 +583,21 @@ def put(st: State, q: int, r: int, found: Any) -> None:
     task[RUN], task[ON_POINT], task[OFF_POINT] = r, found[ON_BY], found[OFF_BY]
     task[HELD] = (found[ON_ADDED] == 0) + 2 * (found[OFF_ADDED] == 0)
     if found[ON_ADDED] == 0:
-        task[ON_AT] = line[NODE, found[ON]]
+        task[ON_AT] = line[found[ON], NODE]
     if found[OFF_ADDED] == 0:
-        task[OFF_AT] = line[NODE, found[OFF]]
+        task[OFF_AT] = line[found[OFF], NODE]
     k = route[N] - 1 + found[ON_ADDED] + found[OFF_ADDED]
     for old in range(route[N] - 1, -1, -1):
         if found[OFF_ADDED] and old == found[OFF]:
-            line[NODE, k] = OWN + 2 * q + 1
+            line[k, NODE] = OWN + 2 * q + 1
             k -= 1
         if found[ON_ADDED] and old == found[ON]:
-            line[NODE, k] = OWN + 2 * q
+            line[k, NODE] = OWN + 2 * q
             k -= 1
-        line[NODE, k] = line[NODE, old]
+        line[k, NODE] = line[old, NODE]
         k -= 1
     route[N] += found[ON_ADDED] + found[OFF_ADDED]
-    line[RIDER, route[RIDERS]] = q
+    line[route[RIDERS], RIDER] = q
     route[RIDERS] += 1
     refresh(st, r)
 
@@ -629,15 +617,15 @@ def strike(st: State, q: int) -> None:
     route, line = st.route[r], st.line[r]
     kept = 0
     for k in range(route[N]):
-        node = line[NODE, k]
+        node = line[k, NODE]
         if node < OWN or (node - OWN) >> 1 != q:
-            line[NODE, kept] = node
+            line[kept, NODE] = node
             kept += 1
     route[N] = kept
     kept = 0
     for m in range(route[RIDERS]):
-        if line[RIDER, m] != q:
-            line[RIDER, kept] = line[RIDER, m]
+        if line[m, RIDER] != q:
+            line[kept, RIDER] = line[m, RIDER]
             kept += 1
     route[RIDERS] = kept
     st.task[q, RUN] = -1
@@ -645,7 +633,7 @@ def strike(st: State, q: int) -> None:
 
 @njit(cache=True)
 def find(st: State, q: int, window: Any, out: Any, found: Any) -> int:
-    """Find the cheapest sound place for a task over all runs; return its run, or -1, and count pairs in found[0, 0].
+    """Find the cheapest sound place for a task over all runs; return its run, or -1, and count the positions looked at.
 
     window: the widest windows of the task's terms: pickup earliest, latest, arrival earliest, latest.
     """

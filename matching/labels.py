@@ -1,279 +1,375 @@
-"""draft"""
+"""The compiled search behind the upper bound: the requests of most weight that one run could serve together.
+
+A label is the beginning of a way of the run: how far along its chain of scheduled stops it is, where it stands, who is
+aboard, and what was won. Labels are extended best first, by the next stop of the chain, a drop-off or a pickup; one
+that another is no worse than is left out (label setting for pickup and delivery with longest rides, Gschwind & Irnich
+2015). What a label may still win is over-estimated, so the best estimate that is still open bounds the optimum at any
+moment.
+
+For an open ride a label holds two numbers, LAST and SINCE: when the vehicle begins at the label's node at second t,
+the ride has left its pickup at min(LAST, t - SINCE) at the latest. That is all that later stops need to know of it.
+
+Stops at one place may be one stop, at which service begins once: nodes that share a place are therefore visited without
+drive, each may begin as soon as the first did, and their dwell adds up (`group`) before the vehicle leaves.
+"""
+
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
 
-NEVER = -(2**40)
+NEVER = -(1 << 40)
+"""A second before any day: where it is the latest, nothing can begin."""
+
+HERE = -(1 << 30)
+"""SINCE of a ride that boards at the label's own place: it leaves with the vehicle."""
+
 OPEN = 12
-HERE = -(2**30)
+"""Open rides of a label whose longest rides are watched; others' are not (which lets more through, never less)."""
+
+ITEMS = 62
+"""Rides that a search may choose from: bits of a mask."""
+
+SCANNED = 200
+"""Labels that are compared with a new one, the newest first."""
+
+# columns of `field`: position on the chain, node, begin, departure, dwell of the group, latest begin, weight won, rides
+# watched, what is aboard, whether it is covered by another, and the label before it in its bucket
+(AT, NODE, BEGIN, LEAVE, GROUP, UNTIL, WON, WATCHED, SEATS, CHAIRS, THINGS, COVERED, OLDER, FIELDS) = range(14)
+# columns of `mask`: rides that were picked up, that are aboard, and that cannot be picked up any more
+(TAKEN, ABOARD, GONE) = range(3)
+# columns of `ride`
+(ITEM, LAST, SINCE) = range(3)
+
+
+class Model(NamedTuple):
+    """What a run could do: nodes are its chain of N stops, then M pickups, then M drop-offs; whole seconds.
+
+    drive: int64 [nodes, nodes], keeps the triangle inequality. same: bool [nodes, nodes], may they be one stop?
+    early, late, dwell: int64 [nodes]. latest: int64 [2 M, N], latest begin on the leg behind each stop of the chain,
+    NEVER where it may not be; after: the same for this leg or a later one. joins: bool [2 M, N], only as a part of the
+    chain's own stop. load: int64 [N, 3] on the leg behind each stop; takes: int64 [M, 3]; layouts: int64 [layouts, 3].
+    longest: int64 [M], seconds aboard. cost: int64 [M], seconds that serving one takes of the run's time at least.
+    busy: int64 [N], seconds from the begin at each stop of the chain to the begin at the last. must: bool [M].
+    """
+
+    drive: Any
+    same: Any
+    early: Any
+    late: Any
+    dwell: Any
+    latest: Any
+    after: Any
+    joins: Any
+    load: Any
+    takes: Any
+    layouts: Any
+    longest: Any
+    cost: Any
+    busy: Any
+    must: Any
+
+
+class Labels(NamedTuple):
+    """Room for labels, which one search after another uses: `stamp` says which search wrote a bucket of `table`."""
+
+    field: Any
+    mask: Any
+    ride: Any
+    key: Any
+    heap: Any
+    table: Any
+    stamp: Any
+
+
+def labels(most: int) -> Labels:
+    """Make room for so many labels."""
+    buckets = 1 << (2 * most).bit_length()
+    return Labels(
+        np.empty((most, FIELDS), np.int64),
+        np.empty((most, 3), np.uint64),
+        np.empty((most, OPEN, 3), np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(buckets, np.int64),
+        np.zeros(buckets, np.int64),
+    )
 
 
 @njit(cache=True)
-def _room(seats, chairs, things, layouts):
+def closed(drive):
+    """Shorten drives, in place, until they keep the triangle inequality (Floyd & Warshall)."""
+    for via in range(len(drive)):
+        for a in range(len(drive)):
+            way = drive[a, via]
+            for b in range(len(drive)):
+                drive[a, b] = min(drive[a, b], way + drive[via, b])
+
+
+@njit(cache=True)
+def _fits(load, more, layouts):
     for layout in layouts:
-        if seats <= layout[0] and chairs <= layout[1] and things <= layout[2]:
+        if load[0] + more[0] <= layout[0] and load[1] + more[1] <= layout[1] and load[2] + more[2] <= layout[2]:
             return True
     return False
 
 
 @njit(cache=True)
-def best_set(chain, drive, same, early, late, dwell, base, takes, layouts, latest, code, limit, order, weight, must,
-             budget, stop_below, ws_int, ws_mask, ws_open, heap_key, heap_at, table, stamp, call):
-    """latest: [2m, n+1] suffix included separately in code 'suf'"""
-    n = chain
-    m = len(limit)
-    q = len(order)
-    suf = np.empty((2 * m, n + 1), np.int64)
-    for i in range(2 * m):
-        suf[i, n] = NEVER
-        for k in range(n - 1, -1, -1):
-            suf[i, k] = max(suf[i, k + 1], latest[i, k])
-    busy = np.zeros(n, np.int64)
-    for k in range(n - 2, -1, -1):
-        busy[k] = busy[k + 1] + (0 if same[k, k + 1] else dwell[k] + drive[k, k + 1])
-    cost = np.empty(m, np.int64)
-    for i in range(m):
-        cost[i] = dwell[n + i] + (0 if same[n + m + i, n - 1] else dwell[n + m + i])
-    size = len(table)
-    # label fields: pos, last, begin, leave, group, bound_late, weight, parent(count open), seats, chairs, things, next
-    count = 0
-    heap = 0
-    best = 0
-    best_mask = np.uint64(0)
-    found = np.zeros(8, np.uint64)
-    nfound = 0
-    one = np.uint64(1)
-    # root
-    f = ws_int
-    f[0, 0] = 0; f[0, 1] = 0; f[0, 2] = early[0]; f[0, 3] = early[0] + dwell[0]; f[0, 4] = dwell[0]; f[0, 5] = late[0]
-    f[0, 6] = 0; f[0, 7] = 0; f[0, 8] = 0; f[0, 9] = 0; f[0, 10] = 0; f[0, 11] = -1
-    ws_mask[0, 0] = 0; ws_mask[0, 1] = 0
-    total = 0
-    for z in range(q):
-        total += weight[order[z]]
-    heap_key[0] = total; heap_at[0] = 0; heap = 1; count = 1
-    left = total
-    ahead = np.empty(n + 1, np.int64)
-    while heap > 0:
-        key = heap_key[0]
-        at = heap_at[0]
-        if key <= best or key <= stop_below:
-            return max(best, min(key, max(stop_below, best))), best, found, count
-        if count + 2 * q + 2 >= budget:
-            return key, best, found, count
-        # pop
-        heap -= 1
-        lk = heap_key[heap]; la = heap_at[heap]
-        i = 0
-        while True:
-            c = 2 * i + 1
-            if c >= heap:
-                break
-            if c + 1 < heap and heap_key[c + 1] > heap_key[c]:
-                c += 1
-            if heap_key[c] <= lk:
-                break
-            heap_key[i] = heap_key[c]; heap_at[i] = heap_at[c]
-            i = c
-        heap_key[i] = lk; heap_at[i] = la
-        if f[at, 11] == -2:  # dominated since
+def _watch(model, labels, at, new, node, joint, begin, leave, group, k, dropped):
+    """Carry the rides of label `at` over to label `new`; -1 where one of them can no longer be dropped off in time.
+
+    Else how many are watched, and the latest begin that the one `dropped` here allows.
+    """
+    field, ride = labels.field[at], labels.ride
+    drops, until, count = len(model.load) + len(model.longest), -NEVER, 0
+    for s in range(field[WATCHED]):
+        item, last, since = ride[at, s, ITEM], ride[at, s, LAST], ride[at, s, SINCE]
+        way = model.drive[field[NODE], node]
+        if not joint and since == HERE:
+            last, since = last + field[GROUP], way
+        elif not joint:
+            last, since = min(last, field[UNTIL] - since), since + field[GROUP] + way
+        longest = model.longest[item]
+        if item == dropped:
+            until = last + longest + (group if since == HERE else 0)
+            if (since != HERE and since > longest) or begin > until:
+                return -1, until
             continue
-        k = f[at, 0]; v = f[at, 1]; begin = f[at, 2]; leave = f[at, 3]; group = f[at, 4]; wl = f[at, 5]
-        wt = f[at, 6]; no = f[at, 7]; ls = f[at, 8]; lc = f[at, 9]; lt = f[at, 10]
-        vis = ws_mask[at, 0]; opn = ws_mask[at, 1]
-        roomy = opn == 0 or _room(ls + base[k, 0], lc + base[k, 1], lt + base[k, 2], layouts)
-        for step in range(2 * q + 1):
-            kk = k
-            if step == 0:
-                if k == n - 1:
-                    continue
-                u = k + 1; kk = k + 1; item = -1; lim = late[u]; bit = np.uint64(0)
-            else:
-                z = (step - 1) % q
-                item = order[z]; bit = one << np.uint64(z)
-                if step <= q:
-                    if (opn & bit) == 0:
-                        continue
-                    u = n + m + item; lim = latest[m + item, k]
-                    if code[m + item, k] == 2 and not same[v, u]:
-                        continue
-                else:
-                    if (vis & bit) != 0:
-                        continue
-                    u = n + item; lim = latest[item, k]
-                    if code[item, k] == 2 and not same[v, u]:
-                        continue
-            joint = same[v, u]
-            if not joint and not roomy:
-                continue
-            arrive = begin if joint else leave + drive[v, u]
-            b = max(arrive, early[u])
-            if b > lim:
-                continue
-            new = count
-            nl = lim
-            # open rides
-            cnt = 0
-            ok = True
-            if joint:
-                e2 = max(leave, early[u]) + dwell[u]; g2 = group + dwell[u]
-            else:
-                e2 = b + dwell[u]; g2 = dwell[u]
-            for s in range(no):
-                o = ws_open[at, s, 0]; U = ws_open[at, s, 1]; D = ws_open[at, s, 2]
-                if not joint:
-                    if D == HERE:
-                        U = U + group; D = drive[v, u]
-                    else:
-                        U = min(U, wl + group - (D + group)); D = D + group + drive[v, u]
-                if o == item and step <= q and step > 0:
-                    L = limit[o]
-                    if (D != HERE and D > L) or b > U + L + (g2 if D == HERE else 0):
-                        ok = False
-                        break
-                    nl = min(nl, U + L + (g2 if D == HERE else 0))
-                    continue
-                # can it still be dropped
-                d = n + m + o
-                sj = same[u, d]
-                arr = b if sj else e2 + drive[u, d]
-                if max(arr, early[d]) > suf[m + o, kk]:
-                    ok = False
-                    break
-                if D != HERE:
-                    DD = D if sj else D + g2 + drive[u, d]
-                    if DD > limit[o] or max(arr, early[d]) > U + limit[o]:
-                        ok = False
-                        break
-                ws_open[new, cnt, 0] = o; ws_open[new, cnt, 1] = U; ws_open[new, cnt, 2] = D
-                cnt += 1
-            if not ok:
-                continue
-            nvis = vis; nopn = opn; nw = wt; ns = ls; nc = lc; nt = lt
-            if step > q:
-                nvis = vis | bit; nopn = opn | bit; nw = wt + weight[item]
-                ns += takes[item, 0]; nc += takes[item, 1]; nt += takes[item, 2]
-                if cnt < OPEN:
-                    ws_open[new, cnt, 0] = item; ws_open[new, cnt, 1] = lim; ws_open[new, cnt, 2] = HERE
-                    cnt += 1
-            elif step > 0:
-                nopn = opn & ~bit
-                ns -= takes[item, 0]; nc -= takes[item, 1]; nt -= takes[item, 2]
-            # bound
+        drop = drops + item
+        one_stop = model.same[node, drop]
+        soonest = max(begin if one_stop else leave + model.drive[node, drop], model.early[drop])
+        if soonest > model.after[len(model.longest) + item, k]:
+            return -1, until
+        if since != HERE:
+            aboard = since if one_stop else since + group + model.drive[node, drop]
+            if aboard > longest or soonest > last + longest:
+                return -1, until
+        ride[new, count, ITEM], ride[new, count, LAST], ride[new, count, SINCE] = item, last, since
+        count += 1
+    return count, until
+
+
+@njit(cache=True)
+def _ahead(model, node, begin, leave, k, ahead):
+    """Earliest begin at each stop of the chain to come, and the seconds to spare until the last."""
+    stops = len(model.load)
+    if k == stops - 1:
+        return -NEVER
+    soonest = begin if model.same[node, k + 1] else leave + model.drive[node, k + 1]
+    for j in range(k + 1, stops):
+        ahead[j] = max(soonest, model.early[j])
+        if j + 1 < stops:
+            soonest = ahead[j] if model.same[j, j + 1] else ahead[j] + model.dwell[j] + model.drive[j, j + 1]
+    soonest = begin if model.same[node, k + 1] else leave + model.drive[node, k + 1]
+    return model.late[stops - 1] - soonest - model.busy[k + 1]
+
+
+@njit(cache=True)
+def _reachable(model, item, node, begin, leave, k, ahead):
+    """Could a ride still be picked up, straight from here or from a stop of the chain to come?"""
+    stops = len(model.load)
+    pickup = stops + item
+    if (begin if model.same[node, pickup] else leave + model.drive[node, pickup]) <= model.latest[item, k]:
+        return True
+    for j in range(k + 1, stops):
+        if model.after[item, j] < ahead[j]:
+            return False
+        soonest = ahead[j] if model.same[j, pickup] else ahead[j] + model.dwell[j] + model.drive[j, pickup]
+        if soonest <= model.latest[item, j]:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _outlook(model, order, weight, taken, aboard, node, begin, leave, k, ahead):
+    """Over-estimate what may still be won, by a knapsack of the time to spare; -1 where a ride that must be is lost.
+
+    Also which rides cannot be picked up any more. `order` is by weight for each second, the best first.
+    """
+    stops = len(model.load)
+    spare = _ahead(model, node, begin, leave, k, ahead)
+    one = np.uint64(1)
+    for s in range(len(order)):
+        if aboard & (one << np.uint64(s)):
+            spare -= model.cost[order[s]] - model.dwell[stops + order[s]]
+    whole, more, gone = spare, 0, taken
+    for s in range(len(order)):
+        item = order[s]
+        if taken & (one << np.uint64(s)):
+            continue
+        cost = model.cost[item]
+        if cost > whole or not _reachable(model, item, node, begin, leave, k, ahead):
+            if model.must[item]:
+                return -1, gone
+            gone |= one << np.uint64(s)
+        elif cost <= spare:
+            more += weight[item]
+            spare -= cost
+        elif spare > 0:
+            more += weight[item] * spare // cost + 1
             spare = 0
-            if kk < n - 1:
-                arr = b if same[u, kk + 1] else e2 + drive[u, kk + 1]
-                ahead[kk + 1] = max(arr, early[kk + 1])
-                spare = late[n - 1] - (arr + busy[kk + 1])
-                for j in range(kk + 2, n):
-                    ahead[j] = max(early[j], ahead[j - 1] if same[j - 1, j] else ahead[j - 1] + dwell[j - 1] + drive[j - 1, j])
-                for s in range(q):
-                    if nopn & (one << np.uint64(s)):
-                        spare -= cost[order[s]] - dwell[n + order[s]]
-            bound = nw
-            possible = True
-            for s in range(q):
-                if nvis & (one << np.uint64(s)):
+    return more, gone
+
+
+@njit(cache=True)
+def _no_worse(labels, a, b):
+    """Can label `a` do all that label `b` can, at the same node with the same rides aboard?"""
+    one, other = labels.field[a], labels.field[b]
+    if one[BEGIN] > other[BEGIN] or one[LEAVE] > other[LEAVE] or one[WON] < other[WON]:
+        return False
+    if one[GROUP] != other[GROUP] or one[UNTIL] < other[UNTIL]:
+        return False
+    if labels.mask[a, GONE] & ~labels.mask[b, GONE]:
+        return False
+    for x in range(one[WATCHED]):
+        found = False
+        for y in range(other[WATCHED]):
+            if labels.ride[a, x, ITEM] == labels.ride[b, y, ITEM]:
+                later = labels.ride[a, x, LAST] >= labels.ride[b, y, LAST]
+                found = later and labels.ride[a, x, SINCE] <= labels.ride[b, y, SINCE]
+                break
+        if not found:
+            return False
+    return True
+
+
+@njit(cache=True)
+def _covered(labels, new, call):
+    """Is a new label covered by one in its bucket? If not, it is put there, and covers others."""
+    field, mask = labels.field, labels.mask
+    k, node, aboard = field[new, AT], field[new, NODE], mask[new, ABOARD]
+    spread = (aboard * np.uint64(0xC2B2AE3D27D4EB4F)) ^ np.uint64(node * 1000003 + k * 7919)
+    spread ^= spread >> np.uint64(29)
+    size = len(labels.table)
+    bucket = np.int64(spread & np.uint64(size - 1))
+    while labels.stamp[bucket] == call:
+        head = labels.table[bucket]
+        if mask[head, ABOARD] == aboard and field[head, AT] == k and field[head, NODE] == node:
+            break
+        bucket = (bucket + 1) & (size - 1)
+    head = labels.table[bucket] if labels.stamp[bucket] == call else -1
+    old = head
+    for _ in range(SCANNED):
+        if old < 0:
+            break
+        if _no_worse(labels, old, new):
+            return True
+        if _no_worse(labels, new, old):
+            field[old, COVERED] = 1
+        old = field[old, OLDER]
+    field[new, OLDER] = head
+    labels.table[bucket], labels.stamp[bucket] = new, call
+    return False
+
+
+@njit(cache=True)
+def _push(labels, size, key, label):
+    i = size
+    while i > 0 and labels.key[(i - 1) // 2] < key:
+        labels.key[i], labels.heap[i] = labels.key[(i - 1) // 2], labels.heap[(i - 1) // 2]
+        i = (i - 1) // 2
+    labels.key[i], labels.heap[i] = key, label
+
+
+@njit(cache=True)
+def _pop(labels, size):
+    """Take the label with the greatest key out of a heap of so many; give that label."""
+    top, key, label = labels.heap[0], labels.key[size - 1], labels.heap[size - 1]
+    i = 0
+    while 2 * i + 1 < size - 1:
+        child = 2 * i + 1
+        if child + 1 < size - 1 and labels.key[child + 1] > labels.key[child]:
+            child += 1
+        if labels.key[child] <= key:
+            break
+        labels.key[i], labels.heap[i] = labels.key[child], labels.heap[child]
+        i = child
+    labels.key[i], labels.heap[i] = key, label
+    return top
+
+
+@njit(cache=True)
+def best_set(model, order, weight, floor, labels, most, call):
+    """Bound the weight of the rides in `order` (at most ITEMS) that one run can serve, as far as it is above `floor`.
+
+    order: int64 [items], by weight for each second of `cost`, the best first. weight: int64 [M]. most: labels that may
+    be made. call: another number each time the same `labels` are used. Gives the bound, what the best set found weighs,
+    and masks over `order` of the last sets that each were the best so far.
+    """
+    field, mask, ride = labels.field, labels.mask, labels.ride
+    stops, items, choices = len(model.load), len(model.longest), len(order)
+    one, found, sets, best = np.uint64(1), np.zeros(8, np.uint64), 0, floor
+    ahead, nothing = np.empty(stops + 1, np.int64), np.zeros(3, np.int64)
+    field[0, :] = 0
+    field[0, BEGIN], field[0, LEAVE] = model.early[0], model.early[0] + model.dwell[0]
+    field[0, GROUP], field[0, UNTIL], field[0, OLDER] = model.dwell[0], model.late[0], -1
+    mask[0, :] = 0
+    more, _ = _outlook(model, order, weight, mask[0, TAKEN], mask[0, ABOARD], 0, field[0, BEGIN], field[0, LEAVE], 0, ahead)
+    _push(labels, 0, more, 0)
+    size, count = 1, 1
+    while size:
+        key = labels.key[0]
+        if key <= best:
+            break
+        if count + 2 * choices + 1 >= most:
+            return key, best, found
+        at = _pop(labels, size)
+        size -= 1
+        if field[at, COVERED]:
+            continue
+        k, node = field[at, AT], field[at, NODE]
+        taken, aboard = mask[at, TAKEN], mask[at, ABOARD]
+        room = aboard == 0 or _fits(field[at, SEATS : THINGS + 1], model.load[k], model.layouts)
+        for step in range(2 * choices + 1):
+            s = (step - 1) % choices if step else 0
+            item, bit = order[s], one << np.uint64(s)
+            on, off = step > choices, 0 < step <= choices
+            if not step:
+                if k == stops - 1:
                     continue
-                o = order[s]
-                p = n + o
-                if kk < n - 1 and cost[o] > spare and bound > nw:
-                    pass
-                can = (b if same[u, p] else e2 + drive[u, p]) <= latest[o, kk]
-                if not can:
-                    for j in range(kk + 1, n):
-                        if suf[o, j] < ahead[j]:
-                            break
-                        if (ahead[j] if same[j, p] else ahead[j] + dwell[j] + drive[j, p]) <= latest[o, j]:
-                            can = True
-                            break
-                if not can:
-                    if must[o]:
-                        possible = False
-                        break
+                to, leg, until = k + 1, k + 1, model.late[k + 1]
+            else:
+                if (on and taken & bit) or (off and not aboard & bit):
                     continue
-                if kk == n - 1 or cost[o] <= spare:
-                    bound += weight[o]
-                    spare -= cost[o]
-                elif spare > 0:
-                    bound += weight[o] * spare // cost[o] + 1
-                    spare = 0
-                    break
-                else:
-                    break
-            if not possible or bound <= best or bound <= stop_below:
+                end = item if on else items + item
+                to, leg, until = stops + end, k, model.latest[end, k]
+                if model.joins[end, k] and not model.same[node, to]:
+                    continue
+            joint = model.same[node, to]
+            if not joint and not room:
                 continue
-            # dominance
-            h = np.uint64(nvis) * np.uint64(0x9E3779B97F4A7C15) ^ (np.uint64(nopn) * np.uint64(0xC2B2AE3D27D4EB4F)) ^ np.uint64(u * 1000003 + kk * 7919)
-            h ^= h >> np.uint64(29)
-            slot = np.int64(h % np.uint64(size))
-            while True:
-                if stamp[slot] != call:
-                    break
-                x = table[slot]
-                if ws_mask[x, 0] == nvis and ws_mask[x, 1] == nopn and f[x, 0] == kk and f[x, 1] == u:
-                    break
-                slot += 1
-                if slot == size:
-                    slot = 0
-            head = -1
-            dominated = False
-            if stamp[slot] == call:
-                head = table[slot]
-                x = head
-                while x >= 0:
-                    if f[x, 2] <= b and f[x, 3] <= e2 and f[x, 4] == g2 and f[x, 5] >= nl:
-                        good = True
-                        for s in range(cnt):
-                            o = ws_open[new, s, 0]
-                            hit = False
-                            for y in range(f[x, 7]):
-                                if ws_open[x, y, 0] == o:
-                                    hit = True
-                                    if ws_open[x, y, 1] < ws_open[new, s, 1] or ws_open[x, y, 2] > ws_open[new, s, 2]:
-                                        good = False
-                                    break
-                            if not hit:
-                                pass
-                            if not good:
-                                break
-                        if good:
-                            dominated = True
-                            break
-                    x = f[x, 12]
-            if dominated:
+            begin = max(field[at, BEGIN] if joint else field[at, LEAVE] + model.drive[node, to], model.early[to])
+            if begin > until:
                 continue
-            x = head
-            while x >= 0:
-                if f[x, 11] != -2 and b <= f[x, 2] and e2 <= f[x, 3] and f[x, 4] == g2 and nl >= f[x, 5]:
-                    good = True
-                    for s in range(cnt):
-                        for y in range(f[x, 7]):
-                            if ws_open[x, y, 0] == ws_open[new, s, 0]:
-                                if ws_open[x, y, 1] > ws_open[new, s, 1] or ws_open[x, y, 2] < ws_open[new, s, 2]:
-                                    good = False
-                                break
-                        if not good:
-                            break
-                    if good:
-                        f[x, 11] = -2
-                x = f[x, 12]
-            f[new, 0] = kk; f[new, 1] = u; f[new, 2] = b; f[new, 3] = e2; f[new, 4] = g2; f[new, 5] = nl
-            f[new, 6] = nw; f[new, 7] = cnt; f[new, 8] = ns; f[new, 9] = nc; f[new, 10] = nt; f[new, 11] = at
-            f[new, 12] = head
-            ws_mask[new, 0] = nvis; ws_mask[new, 1] = nopn
-            table[slot] = new; stamp[slot] = call
+            leave = (max(field[at, LEAVE], model.early[to]) if joint else begin) + model.dwell[to]
+            group = model.dwell[to] + (field[at, GROUP] if joint else 0)
+            new = count
+            watched, by = _watch(model, labels, at, new, to, joint, begin, leave, group, leg, item if off else -1)
+            if watched < 0:
+                continue
+            now_taken = taken | bit if on else taken
+            now_aboard = aboard | bit if on else (aboard & ~bit if off else aboard)
+            more, gone = _outlook(model, order, weight, now_taken, now_aboard, to, begin, leave, leg, ahead)
+            won = field[at, WON] + (weight[item] if on else 0)
+            if more < 0 or won + more <= best:
+                continue
+            if on and watched < OPEN:
+                ride[new, watched, ITEM], ride[new, watched, LAST], ride[new, watched, SINCE] = item, until, HERE
+                watched += 1
+            field[new, AT], field[new, NODE], field[new, BEGIN], field[new, LEAVE] = leg, to, begin, leave
+            field[new, GROUP], field[new, UNTIL], field[new, WON] = group, min(until, by), won
+            field[new, WATCHED], field[new, COVERED] = watched, 0
+            takes = model.takes[item] if step else nothing
+            for d in range(3):
+                field[new, SEATS + d] = field[at, SEATS + d] + (takes[d] if on else -takes[d])
+            mask[new, TAKEN], mask[new, ABOARD], mask[new, GONE] = now_taken, now_aboard, gone
+            if _covered(labels, new, call):
+                continue
             count += 1
-            if nopn == 0 and nw > best:
-                best = nw; best_mask = nvis
-                found[nfound % 8] = nvis; nfound += 1
-            # push
-            i = heap
-            heap += 1
-            while i > 0:
-                pa = (i - 1) // 2
-                if heap_key[pa] >= bound:
-                    break
-                heap_key[i] = heap_key[pa]; heap_at[i] = heap_at[pa]
-                i = pa
-            heap_key[i] = bound; heap_at[i] = new
-    return best, best, found, count
+            if now_aboard == 0 and won > best:
+                best = won
+                found[sets % 8] = now_taken
+                sets += 1
+            _push(labels, size, won + more, new)
+            size += 1
+    return best, best, found

@@ -46,9 +46,7 @@ def unlinked(runs: Iterable[Run]) -> list[Broken]:
     day = [(run.service_date, ride) for run in runs for ride in run.rides]
     there = {(date, ride.id) for date, ride in day}
     return [
-        Broken(Rule.LINKED, ride.id)
-        for date, ride in day
-        if ride.after is not None and (date, ride.after) not in there
+        Broken(Rule.LINKED, ride.id) for date, ride in day if ride.after is not None and (date, ride.after) not in there
     ]
 
 
@@ -274,8 +272,8 @@ def _timing(course: _Course) -> Iterator[Broken]:
     run, begin, known = course.run, course.begin, len(course.run.reached)
     for k in range(known, len(run.stops)):
         stop = run.stops[k]
-        if stop.scheduled and begin[k] > stop.window.latest:
-            yield Broken(Rule.BELL, stop.id, begin[k] - stop.window.latest)
+        if begin[k] > stop.window.latest:
+            yield Broken(Rule.BELL if stop.scheduled else Rule.WINDOW, stop.id, begin[k] - stop.window.latest)
     yield from _windows(course, course.spans)
     for k, latest in _undelayed(course).items():
         if k >= known and begin[k] > latest:
@@ -287,14 +285,14 @@ def _timing(course: _Course) -> Iterator[Broken]:
 
 
 def _windows(course: _Course, spans: Sequence[Span]) -> Iterator[Broken]:
-    """At each stop ahead, the window of an added stop and those of these rides."""
+    """At each stop ahead, when these rides were promised to board and alight there."""
     stops, begin = course.run.stops, course.begin
-    latest = [LATEST if stop.scheduled else stop.window.latest for stop in stops]
+    latest: dict[int, int] = {}
     for ride, on, off in spans:
-        latest[on] = min(latest[on], ride.board.latest)
-        latest[off] = min(latest[off], ride.alight.latest)
-    for k in range(len(course.run.reached), len(stops)):
-        if begin[k] > latest[k]:
+        latest[on] = min(latest.get(on, LATEST), ride.board.latest)
+        latest[off] = min(latest.get(off, LATEST), ride.alight.latest)
+    for k in sorted(latest):
+        if k >= len(course.run.reached) and begin[k] > latest[k]:
             yield Broken(Rule.WINDOW, stops[k].id, begin[k] - latest[k])
 
 

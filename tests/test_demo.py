@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.webapp.conftest import HELSINKI
 from webapp.cli import DEMO, _show
 from webapp.db.store import Store
 from webapp.db.tables import Operator
@@ -27,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, helsinki: Path) -> Path:
         (folder / name).mkdir(parents=True)
     (folder / "demo" / "areas" / "helsinki").symlink_to(helsinki)
     (folder / "demo" / DEMO).touch()
-    earlier = Store(records_of(folder), clock=utc_now)
+    earlier = Store(records_of(folder), clock=utc_now, timezone=HELSINKI)
     earlier.migrate()
     earlier.commit(lambda door: door.put(Operator(id="earlier", name="An Earlier Demo", kind="school")))
     earlier.close()
@@ -90,7 +91,7 @@ def test_the_demo_writes_nothing_outside_its_folder(said: Said, place: Path) -> 
 
 
 def test_the_demo_may_be_run_again_in_the_same_folder(said: Said, place: Path) -> None:
-    store = Store(records_of(place), clock=utc_now)
+    store = Store(records_of(place), clock=utc_now, timezone=HELSINKI)
     with store.read() as records:
         assert "earlier" not in {one.id for one in records.list_operators()}
         assert len(records.list_operators()) == 3

@@ -2,11 +2,12 @@
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 from matching.model import DAY, Detour, Policy
+from matching.objective import Objective
 from routing.engine import Engine
 from routing.places import PlaceIndex
 from webapp import service_day
@@ -26,6 +27,7 @@ class Town:
     policy: Policy
     rules: dict[str, Any]
     clock: Callable[[], datetime]
+    objective: Objective = field(default_factory=Objective)
 
     def article(self, rule: str, language: str) -> str:
         """Quote the article of the town's rules that a refusal cites, in a language if the town has it there."""
@@ -49,7 +51,7 @@ def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> To
 
     Raises routing.times.RoadError when the area has not been prepared or was prepared by another version.
     """
-    store = Store(settings.database_url, clock=clock)
+    store = Store(settings.database_url, clock=clock, timezone=settings.timezone)
     store.migrate()
     rules = tomllib.loads(data_path("policies", settings.policy).read_text(encoding="utf-8"))
     return Town(
@@ -60,6 +62,7 @@ def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> To
         policy=read_policy(rules),
         rules=rules,
         clock=clock,
+        objective=read_objective(rules),
     )
 
 
@@ -84,9 +87,22 @@ def read_policy(rules: dict[str, Any]) -> Policy:
         punctuality=seconds("punctuality_minutes", default.punctuality),
         dwell=rules.get("dwell_seconds", default.dwell),
         dwell_wheelchair=rules.get("dwell_wheelchair_seconds", default.dwell_wheelchair),
+        dwell_needs=tuple(sorted((need, int(extra)) for need, extra in rules.get("dwell_needs_seconds", {}).items())),
+        freeze=seconds("freeze_minutes", default.freeze),
         fare=rules.get("fare_cents", default.fare),
         fare_currency=rules.get("fare_currency", default.fare_currency),
         articles=tuple(sorted((rule, text) for rule, text in rules["articles"].items() if isinstance(text, str))),
+    )
+
+
+def read_objective(rules: dict[str, Any]) -> Objective:
+    """Turn the [objective] table of a town's rules into the weights by which plans are compared."""
+    said, default = rules.get("objective", {}), Objective()
+    return Objective(
+        unserved=int(said["unserved_minutes"]) * 60 if "unserved_minutes" in said else default.unserved,
+        classes=tuple(sorted((name, int(minutes) * 60) for name, minutes in said.get("classes_minutes", {}).items())),
+        refused=int(said["refused_minutes"]) * 60 if "refused_minutes" in said else default.refused,
+        harm=int(said.get("harm", default.harm)),
     )
 
 

@@ -1,7 +1,7 @@
 """Random small days on the toy town's grid: a sound run, and parties who ask for it one after another.
 
-Most days are plain. On one in three, riders have needs, things to stow, or others whom they must not meet; and on one in
-three, the vehicle is seen to be early or late on its way, so that its run may break promises before anybody asks.
+Most days are plain. On one in three, riders have needs, things to stow, or others whom they must not meet; and on some
+the vehicle is seen to be early or late on its way, so that its run may break promises before anybody asks.
 
 A day is read off a string of bytes, one byte for each choice: ten times as fast as drawing every choice by itself, and
 it shrinks as well, because each choice has its plainest answer first.
@@ -87,9 +87,9 @@ def days(asking: int = 3) -> st.SearchStrategy[Day]:
 
 def _day(choices: Choices, asking: int) -> Day:
     run = _run(choices)
-    served = sorted(choices.pick([0, 0, 0, 1, 2]) for _ in range(asking))
-    known = choices.pick([0, 0, 0, 0, 1, 2])
-    late = tuple(choices.pick([60, 0, 180, 600, -60]) for _ in range(known))
+    known = choices.pick([0, 0, 0, 1, 2])
+    late = tuple(choices.pick([1200, 60, 0, 300, 600, -60]) for _ in range(known))
+    served = sorted(choices.pick([known, known, 0, 1, 2]) for _ in range(asking))
     ahead = choices.pick([0, 0, 0, 0, 1, 2])
     return Day(run, tuple((done, _request(choices, run, f"q{k}")) for k, done in enumerate(served)), late, ahead)
 

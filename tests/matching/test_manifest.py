@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from matching.insertion import best
 from matching.manifest import Line, lines
-from matching.model import Load
-from tests.matching.toy import EIGHT, GRID, morning_bus, wish
+from matching.model import Load, Need
+from tests.matching.oracle import cheapest
+from tests.matching.toy import EIGHT, GRID, morning_bus, pupil, wish
 
 
 def test_a_manifest_has_one_line_for_each_stop_in_driving_order() -> None:
@@ -20,7 +20,12 @@ def test_stops_before_the_one_that_was_reached_last_are_marked_as_served() -> No
 
 
 def test_a_residents_added_stop_has_no_published_minute() -> None:
-    found = best(wish((2, 1), (4, 2)), [morning_bus()], GRID)
+    found = cheapest(wish((2, 1), (4, 2)), morning_bus(), GRID)
     assert found is not None
-    line = next(line for line in lines(found.run, GRID) if line.stop == "q+")
+    line = next(line for line in lines(found[1], GRID) if line.stop == "q+")
     assert (line.planned, line.boarding, line.load) == (None, ("q",), Load(2))
+
+
+def test_a_seat_that_is_kept_empty_is_nobody_aboard() -> None:
+    alone = replace(pupil("p1", "a", "school"), needs=frozenset({Need.EMPTY_SEAT}))
+    assert lines(replace(morning_bus(), rides=(alone,)), GRID)[0].load == Load(1)

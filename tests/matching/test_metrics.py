@@ -4,17 +4,17 @@ from dataclasses import replace
 
 from hypothesis import given
 
-from matching.insertion import best
 from matching.metrics import committed_delays, day_figures, drive
-from matching.model import Load, Run
+from matching.model import Load, Need, Run
+from tests.matching.oracle import cheapest
 from tests.matching.strategies import Day, days
 from tests.matching.toy import GRID, care_van, morning_bus, wish
 
 
 def with_resident() -> Run:
-    found = best(wish((2, 1), (4, 2), party=Load(2)), [morning_bus()], GRID)
+    found = cheapest(wish((2, 1), (4, 2), party=Load(2)), morning_bus(), GRID)
     assert found is not None
-    return found.run
+    return found[1]
 
 
 def test_a_day_without_residents_has_free_seats_and_no_delay() -> None:
@@ -37,6 +37,14 @@ def test_a_delay_is_that_of_each_committed_riders_arrival() -> None:
     assert drive(with_resident(), GRID) == 480
 
 
+def test_people_are_counted_and_seats_are_what_is_left_beside_them() -> None:
+    plain, spacious = with_resident(), with_resident()
+    needy = replace(spacious.rides[-1], needs=frozenset({Need.EMPTY_SEAT}))
+    figures = [day_figures([run], GRID) for run in (plain, replace(spacious, rides=(*spacious.rides[:-1], needy)))]
+    assert [(one.residents, one.seat_minutes_filled) for one in figures] == [(2, 10), (2, 10)]
+    assert figures[0].seat_minutes_free - figures[1].seat_minutes_free == 1 * 1
+
+
 def test_broken_promises_are_counted() -> None:
     overfull = replace(morning_bus(seats=1), id="overfull")
     assert day_figures([morning_bus(), overfull], GRID).promises_broken == 2
@@ -53,9 +61,9 @@ def vars_of(figures: object) -> list[float]:
 @given(days())
 def test_no_committed_rider_of_a_day_is_delayed_beyond_the_policy(day: Day) -> None:
     run = day.run
-    for _, request in day.steps:
-        found = best(request, [run], GRID)
-        run = found.run if found else run
+    for served, request in day.steps:
+        found = cheapest(request, replace(run, done=served), GRID)
+        run = found[1] if found else run
     figures = day_figures([run], GRID)
     assert 0 <= figures.worst_delay <= run.policy.max_extra
     assert figures.promises_broken == 0

@@ -1,12 +1,13 @@
 """The nouns are values: frozen, added, compared; policies answer from their data."""
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
 from matching.manifest import lines
 from matching.metrics import day_figures
-from matching.model import Broken, Capacity, Load, Policy, Rule, Window
+from matching.model import Broken, Capacity, Load, Need, Policy, Rule, Window, room_for
+from matching.objective import Objective
 from matching.offers import Change, Refusal, offers
 from matching.schedule import timetable
 from routing.times import Place
@@ -20,6 +21,7 @@ NOUNS = (
     Capacity.of(3),
     Window(),
     Policy(),
+    Objective(),
     morning_bus(),
     morning_bus().stops[0],
     morning_bus().rides[0],
@@ -44,8 +46,8 @@ def test_every_noun_is_frozen(noun: object) -> None:
 
 
 def test_loads_add_and_subtract_and_count_heads() -> None:
-    assert Load(2, 1) + Load(1) - Load(0, 1) == Load(3)
-    assert Load(2, 1).people == 3
+    assert Load(2, 1, 3) + Load(1, 0, 1) - Load(0, 1, 2) == Load(3, 0, 2)
+    assert Load(2, 1, 3).people == 3
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,23 @@ def test_loads_add_and_subtract_and_count_heads() -> None:
 )
 def test_a_wheelchair_place_removes_seats(load: Load, fits: bool) -> None:
     assert Capacity.of(4, wheelchairs=2, seats_per_wheelchair=2).fits(load) is fits
+
+
+def test_room_to_stow_things_is_there_in_every_layout_of_a_vehicle_or_as_each_says() -> None:
+    assert [Capacity.of(3, 1, 2, stowage=1).fits(Load(1, 1, n)) for n in (1, 2)] == [True, False]
+    assert [Capacity((Load(3), Load(1, 0, 2))).fits(Load(n, 0, 1)) for n in (1, 2)] == [True, False]
+
+
+@pytest.mark.parametrize(("needs", "takes"), [((), Load(1, 1)), ({"AV-99"}, Load(1, 1)), ({"AV-12"}, Load(2, 1))])
+def test_an_empty_seat_beside_somebody_is_taken(needs: set[str], takes: Load) -> None:
+    held = frozenset(needs)
+    ride = replace(morning_bus().rides[0], party=Load(1, 1), needs=held)
+    assert ride.takes == replace(REQUEST, party=Load(1, 1), needs=held).takes == room_for(Load(1, 1), held) == takes
+    assert ride.party == Load(1, 1)
+
+
+def test_needs_that_bind_a_plan_are_words_as_all_needs_are() -> None:
+    assert frozenset({"AV-01", "accompanied", "guide dog"}) & frozenset(Need) == {Need.ALONE, Need.ACCOMPANIED}
 
 
 def test_a_vehicle_tells_the_seats_left_beside_wheelchairs() -> None:
@@ -91,6 +110,12 @@ def test_a_wheelchair_takes_its_own_time_at_a_stop() -> None:
     assert Policy(dwell=30, dwell_wheelchair=180).dwell_for(Load(2, 1)) == 210
 
 
+def test_a_need_takes_its_own_time_at_a_stop() -> None:
+    policy = Policy(dwell=30, dwell_wheelchair=180, dwell_needs=(("AV-01", 60), ("guide dog", 20)))
+    needs = ((), ("AV-01",), ("AV-01", "guide dog"), ("AV-03",))
+    assert [policy.dwell_for(Load(1), one) for one in needs] == [30, 90, 110, 30]
+
+
 def test_booking_ends_with_the_notice_or_at_the_closing_hour_whichever_is_first() -> None:
     assert Policy(notice=1800).booking_ends(30_000) == 28_200
     assert Policy(notice=1800, closes=-3600).booking_ends(30_000) == -3600
@@ -104,4 +129,5 @@ def test_a_policy_cites_its_article() -> None:
 
 def test_a_run_knows_its_residents_and_the_positions_of_its_stops() -> None:
     assert care_van().residents == ()
+    assert [replace(care_van(), done=done, frozen=2).fixed for done in (0, 2, 3)] == [2, 2, 3]
     assert morning_bus().positions() == {"a": 0, "b": 1, "c": 2, "school": 3}

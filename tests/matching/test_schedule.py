@@ -5,19 +5,26 @@ from dataclasses import replace
 from hypothesis import given
 
 from matching import promises
-from matching.insertion import best
-from matching.model import Load, Run, Window
-from matching.schedule import baseline, free_seats, latest_begin, legs_of, timetable
+from matching.model import Load, Need, Run, Window
+from matching.schedule import baseline, free_seats, frozen_until, latest_begin, timetable
+from tests.matching.oracle import cheapest
 from tests.matching.strategies import Day, days
 from tests.matching.toy import EIGHT, GRID, OPEN, care_van, morning_bus, pupil, wish
 
 
 def filled(day: Day) -> Run:
+    """Seat on a day whoever finds a place, while its vehicle goes its way as it is seen to go."""
     run = day.run
-    for _, request in day.steps:
-        found = best(request, [run], GRID)
-        run = found.run if found else run
+    for served, request in day.steps:
+        run = day.reach(run, served)
+        found = cheapest(request, run, GRID)
+        run = found[1] if found else run
     return run
+
+
+def punctual(day: Day) -> Run:
+    """Seat on a day whoever finds a place, while nothing is seen of its vehicle."""
+    return filled(replace(day, late=()))
 
 
 def begins(run: Run) -> list[int]:
@@ -27,16 +34,25 @@ def begins(run: Run) -> list[int]:
 @given(days())
 def test_a_timetable_agrees_with_the_judges_own_timing(day: Day) -> None:
     run = filled(day)
-    judged, dwell = promises._begin(run, legs_of(run, GRID))
+    judged = promises._lay_out(run, GRID)
     visits = timetable(run, GRID)
-    assert [visit.begin for visit in visits[1:]] == judged[1:]
-    assert [visit.departure - visit.begin for visit in visits] == dwell
-    assert visits[0].begin == judged[0] or run.stops[0].depot
+    assert [visit.begin for visit in visits[1:]] == judged.begin[1:]
+    assert [visit.departure - visit.begin for visit in visits] == judged.dwell
+    assert visits[0].begin == judged.begin[0] or (run.stops[0].depot and not run.reached)
+
+
+@given(days())
+def test_service_began_when_it_did_and_what_is_ahead_follows_from_that(day: Day) -> None:
+    run = filled(day)
+    visits = timetable(run, GRID)
+    assert tuple(visit.begin for visit in visits[: len(run.reached)]) == run.reached
+    for a, b in zip(visits[max(len(run.reached) - 1, 0) :], visits[max(len(run.reached), 1) :], strict=False):
+        assert b.begin >= b.arrival == a.departure + GRID.between(a.stop.place, b.stop.place)
 
 
 @given(days())
 def test_a_vehicle_arrives_before_it_begins_and_begins_within_every_window(day: Day) -> None:
-    run = filled(day)
+    run = punctual(day)
     for visit in timetable(run, GRID):
         assert visit.arrival <= visit.begin <= visit.departure
         assert visit.begin in visit.stop.window
@@ -46,7 +62,7 @@ def test_a_vehicle_arrives_before_it_begins_and_begins_within_every_window(day: 
 
 @given(days())
 def test_nobody_is_aboard_longer_than_their_longest_ride(day: Day) -> None:
-    run = filled(day)
+    run = punctual(day)
     at = {visit.stop.id: visit for visit in timetable(run, GRID)}
     assert all(at[ride.dropoff].begin - at[ride.pickup].departure <= ride.max_ride for ride in run.rides)
 
@@ -60,6 +76,8 @@ def test_free_seats_are_what_one_more_party_can_take(day: Day) -> None:
         assert not run.capacity.fits(visit.load + Load(free.seats + 1))
         assert run.capacity.fits(visit.load + Load(0, free.wheelchairs))
         assert not run.capacity.fits(visit.load + Load(0, free.wheelchairs + 1))
+        assert run.capacity.fits(visit.load + Load(0, 0, free.stowage))
+        assert not run.capacity.fits(visit.load + Load(0, 0, free.stowage + 1))
 
 
 def test_a_vehicle_waits_for_a_published_minute() -> None:
@@ -110,10 +128,10 @@ def test_seated_riders_leave_no_wheelchair_place_free() -> None:
     assert free_seats(full, timetable(full, GRID))[1] == Load(1, 0)
 
 
-def test_the_baseline_of_a_run_is_the_run_without_residents() -> None:
-    found = best(wish((1, 1), (4, 1)), [morning_bus()], GRID)
+def test_the_baseline_of_a_run_is_the_run_without_residents_and_without_a_past() -> None:
+    found = cheapest(wish((1, 1), (4, 1)), morning_bus(), GRID)
     assert found is not None
-    assert baseline(replace(found.run, done=2)) == morning_bus()
+    assert baseline(replace(found[1], done=2, reached=(EIGHT + 60, EIGHT + 300), frozen=3)) == morning_bus()
 
 
 def test_the_latest_begin_at_a_stop_is_the_bell_or_the_allowed_delay() -> None:
@@ -122,10 +140,48 @@ def test_the_latest_begin_at_a_stop_is_the_bell_or_the_allowed_delay() -> None:
     assert latest_begin(morning_bus(replace(OPEN, max_extra=3600)), GRID)["school"] == EIGHT + 1800
 
 
-def test_the_latest_begin_does_not_move_with_residents_aboard() -> None:
-    found = best(wish((1, 1), (4, 1)), [morning_bus()], GRID)
+def test_the_latest_begin_does_not_move_with_residents_aboard_nor_when_the_vehicle_is_late() -> None:
+    found = cheapest(wish((1, 1), (4, 1)), morning_bus(), GRID)
     assert found is not None
-    assert latest_begin(found.run, GRID) == latest_begin(morning_bus(), GRID)
+    late = replace(found[1], done=1, reached=(EIGHT + 3600,))
+    assert latest_begin(late, GRID) == latest_begin(morning_bus(), GRID)
+
+
+def test_who_needs_an_empty_seat_takes_two_and_is_one() -> None:
+    run = replace(morning_bus(), rides=(replace(pupil("p1", "a", "school"), needs=frozenset({Need.EMPTY_SEAT})),))
+    visits = timetable(run, GRID)
+    assert [(visit.load, visit.aboard) for visit in visits[::3]] == [(Load(2), Load(1)), (Load(), Load())]
+    assert free_seats(run, visits)[0] == Load(2)
+
+
+def test_a_vehicle_that_came_late_goes_on_from_when_it_came() -> None:
+    late = replace(morning_bus(), done=2, reached=(EIGHT + 60, EIGHT + 300))
+    assert begins(late) == [60, 300, 420, 540]
+    assert begins(replace(late, reached=(EIGHT - 600,))) == [-600, 120, 240, 360]
+
+
+def test_a_vehicle_that_left_its_depot_stands_there_no_more() -> None:
+    gone = replace(care_van(), done=1, reached=(EIGHT - 1200,))
+    visits = timetable(gone, GRID)
+    assert (visits[0].begin, visits[1].arrival, visits[1].begin) == (EIGHT - 1200, EIGHT - 1140, EIGHT)
+    assert begins(replace(gone, reached=()))[0] == -1800
+
+
+def test_nobody_who_was_picked_up_is_picked_up_again_later_to_ride_less_long() -> None:
+    *before, school = morning_bus().stops
+    waiting = (*before, replace(school, window=Window(EIGHT + 900)))
+    rides = (replace(pupil("p1", "a", "school"), max_ride=400),)
+    run = replace(morning_bus(), stops=waiting, rides=rides)
+    assert begins(replace(run, done=1, reached=(EIGHT,))) == [0, 120, 240, 900]
+    assert begins(replace(run, done=1)) == [500, 620, 740, 900]
+
+
+def test_stops_that_are_near_are_frozen_and_those_reached_among_them() -> None:
+    run = morning_bus()
+    assert [frozen_until(run, GRID, EIGHT + at).frozen for at in (0, 1, 120, 121, 3600)] == [0, 1, 1, 2, 4]
+    late = replace(run, done=2, reached=(EIGHT, EIGHT + 600))
+    assert [frozen_until(late, GRID, EIGHT + at).frozen for at in (0, 720, 721)] == [2, 2, 3]
+    assert frozen_until(run, GRID, EIGHT + 121) == replace(run, frozen=2)
 
 
 def test_a_run_of_one_stop_stands_still() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -24,7 +25,7 @@ from webapp.app import create_app
 from webapp.config import Settings
 from webapp.db.store import Store
 from webapp.resources import data_path
-from webapp.town import Town, read_policy
+from webapp.town import Town, read_objective, read_policy
 
 POSTGRESQL = "NORIAI_TEST_DATABASE_URL"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -32,6 +33,7 @@ UNHURRIED = 60.0
 """Seconds that tests wait for a lock: a busy machine is no reason to fail."""
 
 
+HELSINKI = ZoneInfo("Europe/Helsinki")
 MORNING = datetime(2026, 11, 23, 5, 0)
 """Monday, 7:00 in Helsinki."""
 SignIn = Callable[[str], Visitor]
@@ -90,7 +92,7 @@ def _empty(connection: Connection) -> None:
 @pytest.fixture
 def store(database_url: str, clock: Clock) -> Iterator[Store]:
     """Give empty records with their tables made."""
-    opened = Store(database_url, clock=clock, patience=UNHURRIED)
+    opened = Store(database_url, clock=clock, timezone=HELSINKI, patience=UNHURRIED)
     opened.migrate()
     yield opened
     opened.close()
@@ -116,8 +118,9 @@ def town(store: Store, database_url: str, clock: Clock, tmp_path: Path, request:
     (tmp_path / "areas").mkdir()
     (tmp_path / "areas" / "helsinki").symlink_to(request.getfixturevalue("helsinki"))
     rules = tomllib.loads(data_path("policies", "demo-town.toml").read_text(encoding="utf-8"))
-    roads, names = request.getfixturevalue("roads"), request.getfixturevalue("names")
-    made = Town(Settings(tmp_path, database_url, "not a secret"), store, roads, names, read_policy(rules), rules, clock)
+    area = request.getfixturevalue("roads"), request.getfixturevalue("names")
+    settings = Settings(tmp_path, database_url, "not a secret")
+    made = Town(settings, store, *area, read_policy(rules), rules, clock, read_objective(rules))
     small_town.settle(made)
     return made
 
@@ -190,7 +193,8 @@ def demo_town(demo_records: Path, clock: Clock, tmp_path: Path, roads: Engine, n
 
 def _sqlite_town(folder: Path, clock: Clock, area: tuple[Engine, PlaceIndex]) -> Town:
     url = f"sqlite:///{folder / 'noriai.db'}"
-    opened = Store(url, clock=clock, patience=UNHURRIED)
+    opened = Store(url, clock=clock, timezone=HELSINKI, patience=UNHURRIED)
     opened.migrate()
     rules = tomllib.loads(data_path("policies", "demo-town.toml").read_text(encoding="utf-8"))
-    return Town(Settings(folder, url, "not a secret"), opened, *area, read_policy(rules), rules, clock)
+    settings = Settings(folder, url, "not a secret")
+    return Town(settings, opened, *area, read_policy(rules), rules, clock, read_objective(rules))

@@ -13,7 +13,7 @@ import pytest
 
 from matching import model
 from tests.matching.toy import GRID
-from tests.webapp.conftest import Clock
+from tests.webapp.conftest import HELSINKI, Clock
 from tests.webapp.toy_records import booking, keep, put, settled, user, with_detour, with_ride
 from webapp.db.engines import wal_is_sound
 from webapp.db.store import Busy, Door, Store
@@ -138,7 +138,7 @@ def test_who_waits_too_long_for_a_lock_is_told_so(
     store: Store, database_url: str, clock: Clock, locks: dict[str, Any]
 ) -> None:
     settled(store)
-    hasty = Store(database_url, clock=clock, patience=0.2)
+    hasty = Store(database_url, clock=clock, timezone=HELSINKI, patience=0.2)
     with holding(store, **locks), pytest.raises(Busy):
         hasty.commit(lambda door: door.now(), **locks)
     assert hasty.commit(lambda door: door.now(), **locks) == clock.now
@@ -147,7 +147,7 @@ def test_who_waits_too_long_for_a_lock_is_told_so(
 
 def test_every_thread_of_the_server_can_read_at_once(store: Store, database_url: str, clock: Clock) -> None:
     settled(store)
-    hasty = Store(database_url, clock=clock, patience=0.2)
+    hasty = Store(database_url, clock=clock, timezone=HELSINKI, patience=0.2)
     with ExitStack() as opened:
         readers = [opened.enter_context(hasty.read()) for _ in range(THREADS)]
         assert {records.get_run_head("bus").revision for records in readers} == {0}
@@ -207,7 +207,7 @@ def test_the_write_ahead_log_is_used_only_where_it_is_sound(version: str, sound:
 
 
 def test_sqlite_keeps_what_it_said_it_kept(tmp_path: object, clock: Clock) -> None:
-    store = Store(f"sqlite:///{tmp_path}/records.db", clock=clock)
+    store = Store(f"sqlite:///{tmp_path}/records.db", clock=clock, timezone=HELSINKI)
     store.migrate()
     journal = "wal" if wal_is_sound(sqlite3.sqlite_version_info) else "truncate"
     with store._database.snapshot() as connection:
@@ -219,4 +219,4 @@ def test_sqlite_keeps_what_it_said_it_kept(tmp_path: object, clock: Clock) -> No
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
 def test_records_must_outlive_the_process(url: str, clock: Clock) -> None:
     with pytest.raises(ValueError, match="outlive"):
-        Store(url, clock=clock)
+        Store(url, clock=clock, timezone=HELSINKI)

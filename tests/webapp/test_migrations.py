@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from tests.webapp.conftest import Clock
+from tests.webapp.conftest import HELSINKI, Clock
 from tests.webapp.toy_records import settled
 from webapp.db import tables
 from webapp.db.migrations import config_for
@@ -19,8 +19,9 @@ from webapp.db.store import Store, StoreError
 MIGRATE = """
 import sys
 from datetime import datetime
+from zoneinfo import ZoneInfo
 from webapp.db.store import Store
-Store(sys.argv[1], clock=datetime.now).migrate()
+Store(sys.argv[1], clock=datetime.now, timezone=ZoneInfo("Europe/Helsinki")).migrate()
 """
 
 
@@ -41,7 +42,7 @@ def test_processes_that_start_at_once_may_all_migrate(database_url: str, clock: 
     home = Path(__file__).parents[2]
     started = [subprocess.Popen([sys.executable, "-c", MIGRATE, database_url], cwd=home) for _ in range(2)]
     assert [process.wait() for process in started] == [0, 0]
-    store = Store(database_url, clock=clock)
+    store = Store(database_url, clock=clock, timezone=HELSINKI)
     settled(store)
     store.close()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func
 from sqlalchemy.dialects import postgresql, sqlite
@@ -40,18 +41,19 @@ class RunHead:
 
 @dataclass(frozen=True, slots=True)
 class Grip:
-    """What one commit holds: the runs that it locked, the roads to judge by, the clock."""
+    """What one commit holds: the runs that it locked, the roads to judge by, the clock and its time zone."""
 
     locked: frozenset[str]
     times: TravelTimes | None
     clock: Clock
+    timezone: ZoneInfo
 
 
 class Door(Records):
     """The records inside `Store.commit`: read what is locked, write, and leave; the commit follows by itself."""
 
     def __init__(self, session: Session, grip: Grip) -> None:
-        super().__init__(session)
+        super().__init__(session, grip.timezone)
         self._grip = grip
 
     def now(self) -> datetime:
@@ -82,7 +84,9 @@ class Door(Records):
         before = self.find_run(run.id)
         self._check_base(run, before)
         self._judge(run, before, as_published=as_published)
-        kept = replace(run, revision=self._next_revision(run.id, before), done=before.done if before else 0)
+        done, reached = (before.done, before.reached) if before else (0, ())
+        revision = self._next_revision(run.id, before)
+        kept = replace(run, revision=revision, done=done, reached=reached, frozen=0)
         self._append(kept, cause, actor)
         self._write_head(kept, head)
         self._write_stops(kept, labels)

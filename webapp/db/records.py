@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, String, cast, func, or_
 from sqlalchemy.orm import defer
@@ -49,8 +50,9 @@ class Revision(NamedTuple):
 class Records:
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, timezone: ZoneInfo) -> None:
         self._session = session
+        self._timezone = timezone
 
     # Runs
 
@@ -212,7 +214,8 @@ class Records:
         stops = self._by_run(select(RunStop).join(Head).where(*wanted).order_by(col(RunStop.position)))
         rides = self._by_run(select(RunRide).join(Head).where(*wanted).order_by(col(RunRide.position)))
         events = self._by_run(select(Event).join(Head).where(*wanted))
-        return [rows.to_run(head, stops[head.id], rides[head.id], events[head.id]) for head in heads]
+        zone = self._timezone
+        return [rows.to_run(head, stops[head.id], rides[head.id], events[head.id], zone) for head in heads]
 
     def _by_run(self, chosen: SelectOfScalar[OfRun]) -> dict[str, list[OfRun]]:
         grouped: dict[str, list[OfRun]] = defaultdict(list)

@@ -1,15 +1,18 @@
 """Rows <-> domain: a run is spread over its rows and put together again, or kept whole as JSON."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import date
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from datetime import date, datetime
 from enum import Enum
+from itertools import takewhile
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
 from matching import model
 from routing.times import Place
+from webapp import service_day
 from webapp.db import tables
 
 _POLICY = TypeAdapter(model.Policy)
@@ -46,12 +49,13 @@ def _plain(value: Any) -> Any:
 
 
 def layouts_to_json(capacity: model.Capacity) -> list[list[int]]:
-    """List the [seats, wheelchairs] pairs of a capacity."""
-    return [[one.seats, one.wheelchairs] for one in capacity.layouts]
+    """List the [seats, wheelchairs, stowage] of a capacity's layouts."""
+    return [[one.seats, one.wheelchairs, one.stowage] for one in capacity.layouts]
 
 
 def layouts_from_json(kept: Sequence[Sequence[int]]) -> model.Capacity:
-    return model.Capacity(tuple(model.Load(seats, wheelchairs) for seats, wheelchairs in kept))
+    """Read layouts; one of two numbers, as earlier versions wrote it, has no room to stow things."""
+    return model.Capacity(tuple(model.Load(*numbers) for numbers in kept))
 
 
 def to_head(run: model.Run, code: str, name: str) -> tables.Run:
@@ -96,6 +100,7 @@ def to_ride_row(run_id: str, position: int, ride: model.Ride, member: str) -> ta
         dropoff=ride.dropoff,
         seats=ride.party.seats,
         wheelchairs=ride.party.wheelchairs,
+        stowage=ride.party.stowage,
         max_ride=ride.max_ride,
         committed=ride.committed,
         board_earliest=ride.board.earliest,
@@ -105,6 +110,8 @@ def to_ride_row(run_id: str, position: int, ride: model.Ride, member: str) -> ta
         dwell=ride.dwell,
         needs=sorted(ride.needs),
         groups=sorted(ride.groups),
+        apart=sorted(ride.apart),
+        after=ride.after,
         member=member,
     )
 
@@ -114,9 +121,10 @@ def to_run(
     stops: Sequence[tables.RunStop],
     rides: Sequence[tables.RunRide],
     events: Sequence[tables.Event],
+    timezone: ZoneInfo,
 ) -> model.Run:
     """Put a run together from its rows; stops and rides in order of position."""
-    return model.Run(
+    run = model.Run(
         id=head.id,
         service_date=head.service_date.isoformat(),
         operator=head.operator_id,
@@ -128,6 +136,26 @@ def to_run(
         revision=head.revision,
         done=count_served(stops, events),
     )
+    return replace(run, reached=begun(run, events, timezone))
+
+
+def begun(run: model.Run, events: Iterable[tables.Event], timezone: ZoneInfo) -> tuple[int, ...]:
+    """Say when service began at the leading stops, as far as the driver told of each: seconds of the service day.
+
+    It began with the arrival, or where that was not told, as at a depot, with the departure; but not before the stop's
+    window and those of who boards there, nor before service at the stop before.
+    """
+    said: dict[str, dict[str, datetime]] = {"arrived": {}, "departed": {}}
+    for event in sorted(events, key=lambda event: event.happened_at):
+        if event.kind in said:
+            said[event.kind].setdefault(event.stop_id, event.happened_at)
+    day, told = date.fromisoformat(run.service_date), said["departed"] | said["arrived"]
+    opens = {ride.pickup: ride.board.earliest for ride in sorted(run.rides, key=lambda ride: ride.board.earliest)}
+    reached: list[int] = []
+    for stop in takewhile(lambda stop: stop.id in told, run.stops):
+        came = service_day.seconds_of(told[stop.id], day, timezone)
+        reached.append(max(came, stop.window.earliest, opens.get(stop.id, came), *reached[-1:]))
+    return tuple(reached)
 
 
 def count_served(stops: Sequence[tables.RunStop], events: Sequence[tables.Event]) -> int:
@@ -154,7 +182,7 @@ def _to_ride(row: tables.RunRide) -> model.Ride:
         id=row.id,
         pickup=row.pickup,
         dropoff=row.dropoff,
-        party=model.Load(row.seats, row.wheelchairs),
+        party=model.Load(row.seats, row.wheelchairs, row.stowage),
         max_ride=row.max_ride,
         needs=frozenset(row.needs),
         committed=row.committed,
@@ -162,4 +190,6 @@ def _to_ride(row: tables.RunRide) -> model.Ride:
         alight=model.Window(row.alight_earliest, row.alight_latest),
         dwell=row.dwell,
         groups=frozenset(row.groups),
+        apart=frozenset(row.apart or ()),
+        after=row.after,
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 from random import uniform
 from time import monotonic, sleep
 from typing import ClassVar, TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -48,10 +49,16 @@ class Store:
     _locks: ClassVar[bool] = True
     """Tests switch the locks off to show that seats would be sold twice without them."""
 
-    def __init__(self, url: str, *, clock: Callable[[], datetime], patience: float = PATIENCE) -> None:
-        """Open the records at "sqlite:///file" or "postgresql://..."; wait for locks at most `patience` seconds."""
+    def __init__(
+        self, url: str, *, clock: Callable[[], datetime], timezone: ZoneInfo, patience: float = PATIENCE
+    ) -> None:
+        """Open the records at "sqlite:///file" or "postgresql://..."; wait for locks at most `patience` seconds.
+
+        timezone: the town's, in which its service days begin.
+        """
         self._database = open_database(url, patience)
         self._clock = clock
+        self._timezone = timezone
         self._patience = patience
 
     def migrate(self) -> None:
@@ -73,7 +80,7 @@ class Store:
         """See one moment of the records; do not call `commit` before leaving. Raises Busy."""
         try:
             with self._database.snapshot() as connection, Session(connection, expire_on_commit=False) as session:
-                yield Records(session)
+                yield Records(session, self._timezone)
         except PoolTimeout as late:
             raise Busy("every connection is in use") from late
         except DBAPIError as error:
@@ -97,7 +104,7 @@ class Store:
 
         Raises Busy when the locks were not had in time, StoreError when a rule of the tables refused a row.
         """
-        grip = Grip(frozenset(runs), times, self._clock)
+        grip = Grip(frozenset(runs), times, self._clock, self._timezone)
         people = sorted({*riders, *([rider] if rider else ())})
         deadline = monotonic() + self._patience
         for left in reversed(range(TRIES)):

@@ -7,12 +7,17 @@ money is whole cents or yen. Opaque ids are random text, so that no address tell
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, Column, DateTime, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 
 def _json() -> Any:
     return Column(JSON, nullable=False)
+
+
+def _column(default: str) -> dict[str, Any]:
+    """Give a column that came later what rows written before have in it (SQL)."""
+    return {"server_default": text(default)}
 
 
 def _instant() -> Any:
@@ -50,7 +55,7 @@ class User(SQLModel, table=True):
 
 
 class Vehicle(SQLModel, table=True):
-    """A vehicle of an operator; `layouts` lists the [seats, wheelchairs] pairs that it can take."""
+    """A vehicle of an operator; `layouts` lists the [seats, wheelchairs, stowage] that it can take."""
 
     operator_id: str = Field(foreign_key="operator.id", primary_key=True)
     code: str = Field(primary_key=True)
@@ -127,6 +132,7 @@ class RunRide(SQLModel, table=True):
     dropoff: str
     seats: int
     wheelchairs: int
+    stowage: int = Field(default=0, sa_column_kwargs=_column("0"))
     max_ride: int
     committed: bool
     board_earliest: int
@@ -136,6 +142,8 @@ class RunRide(SQLModel, table=True):
     dwell: int
     needs: list[str] = Field(sa_column=_json())
     groups: list[str] = Field(sa_column=_json())
+    apart: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    after: str | None = None
     member: str = ""
 
 
@@ -152,7 +160,11 @@ class RunEvent(SQLModel, table=True):
 
 
 class Request(SQLModel, table=True):
-    """A resident's wish to travel, from its first question to its answer."""
+    """A resident's wish to travel, from its first question to its answer.
+
+    stowage: places for walkers, prams and luggage. purpose: what the trip is for, where a town weighs that. after: id
+    of the request whose trip this one follows (a return trip).
+    """
 
     id: str = Field(primary_key=True)
     rider_id: str = Field(foreign_key="user.id", index=True)
@@ -170,6 +182,9 @@ class Request(SQLModel, table=True):
     arrive_latest: int | None = None
     people: int = 1
     wheelchairs: int = 0
+    stowage: int = Field(default=0, sa_column_kwargs=_column("0"))
+    purpose: str = Field(default="", sa_column_kwargs=_column("''"))
+    after: str | None = None
     needs: list[str] = Field(sa_column=_json())
     max_walk: int = 300
     reason: str = ""

@@ -40,9 +40,12 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
         runs = records.list_runs(day)
         waiting = records.list_requests(service_date=day, status="waiting")
         riders = {row.rider_id: records.get_user(row.rider_id) for row in waiting}
+        refusals = {row.id: wishes.count_refusals(records, row) for row in waiting}
     if not runs:
         return Replanned(before=0, after=0, booked=(), drive_before=0, drive_after=0)
-    asked = [wishes.trip_request(town, row, riders[row.rider_id], runs) for row in waiting]
+    asked = [
+        wishes.trip_request(town, row, riders[row.rider_id], runs, refusals=refusals[row.id]) for row in waiting
+    ]
     now = town.seconds_now(day)
     asked = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in asked]
     open_runs = [run for run in runs if run.policy.riders and not promises.broken(run, town.roads)]
@@ -103,7 +106,7 @@ def rebase(planned: Run, current: Run, wanted: set[str], town: Town) -> Run | No
     wanted: the newly planned rides that are still wanted. None when a ride booked meanwhile finds no place in the plan.
     """
     held = {ride.id for ride in current.rides}
-    new = replace(planned, revision=current.revision, done=current.done)
+    new = replace(planned, revision=current.revision, done=current.done, reached=current.reached)
     for ride in planned.residents:
         if ride.id not in held | wanted:
             new = without(new, ride.id)
@@ -149,16 +152,23 @@ def verify(town: Town, day: date | None = None) -> tuple[int, list[Fault]]:
     for run_id, history in histories.items():
         faults += [Fault(run_id, number, one) for number, one in _misplanned(history, town)]
         whole = [entry.number for entry in history] == [*range(current[run_id].revision + 1)]
-        if not whole or replace(current[run_id], done=0) != replace(history[-1].run, done=0):
+        if not whole or _plan(current[run_id]) != _plan(history[-1].run):
             faults.append(Fault(run_id, current[run_id].revision, Broken(Rule.STOPS, "history")))
     judged = sum(bool(entry.run.stops) for history in histories.values() for entry in history)
     return judged, faults + _unkept(current, bookings)
+
+
+def _plan(run: Run) -> Run:
+    """Leave out of a run what its vehicle has done since."""
+    return replace(run, done=0, reached=(), frozen=0)
 
 
 def _misplanned(history: list[Revision], town: Town) -> Iterator[tuple[int, Broken]]:
     before: Run | None = None
     for entry in (one for one in history if one.run.stops):
         published = entry.cause == "published"
+        if before is not None:  # the vehicle was by then where this entry says
+            before = replace(before, done=entry.run.done, reached=entry.run.reached)
         for fault in promises.broken(entry.run, town.roads, None if published else before):
             if not (published and fault.rule in ITS_OWN and not entry.run.residents):
                 yield entry.number, fault

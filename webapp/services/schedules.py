@@ -180,7 +180,7 @@ def _keep_runs(door: Door, runs: Sequence[Published], actor: str | None) -> Kept
 def _keep_vehicles(door: Door, checked: Checked, operator: str) -> None:
     for one in checked.file.vehicles.values():
         capacity = Capacity.of(one.seats or 0, one.wheelchairs, one.seats_per_wheelchair)
-        layouts = [[layout.seats, layout.wheelchairs] for layout in capacity.layouts]
+        layouts = [[layout.seats, layout.wheelchairs, layout.stowage] for layout in capacity.layouts]
         door.put(tables.Vehicle(operator_id=operator, code=one.code, layouts=layouts, description=one.description))
 
 
@@ -188,7 +188,7 @@ def _same(known: Run, new: Run) -> bool:
     """Is the schedule of a kept run the one that is handed in, whatever residents ride on it?"""
     stops = tuple(stop for stop in known.stops if stop.scheduled)
     rides = tuple(ride for ride in known.rides if ride.committed)
-    return replace(known, stops=stops, rides=rides, revision=0, done=0) == new
+    return replace(known, stops=stops, rides=rides, revision=0, done=0, reached=(), frozen=0) == new
 
 
 def _located(run: ScheduledRun, file: ScheduleFile, town: Town, notes: Messages) -> Located | None:

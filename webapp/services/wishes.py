@@ -9,7 +9,9 @@ from routing.places import meeting_points
 from routing.times import Place
 from webapp import service_day
 from webapp.db import tables
+from webapp.db.store import Records
 from webapp.services.accounts import FARTHEST_WALK
+from webapp.services.dispatching import UNSERVED
 from webapp.services.errors import Invalid
 from webapp.town import Town
 
@@ -17,8 +19,13 @@ SEARCH = 2 * 3600
 """Seconds after "from" or before "by" within which a trip still answers what was asked."""
 
 
-def trip_request(town: Town, row: tables.Request, rider: tables.User, runs: Sequence[Run]) -> TripRequest:
-    """Say what a rider asked for; `runs` name the stops within a walk. Raises Invalid when unanswered."""
+def trip_request(
+    town: Town, row: tables.Request, rider: tables.User, runs: Sequence[Run], *, refusals: int = 0
+) -> TripRequest:
+    """Say what a rider asked for; `runs` name the stops within a walk, `refusals` count earlier days without a seat.
+
+    Raises Invalid when unanswered.
+    """
     day = service_date(row)
     origin = Place(row.origin_lat or 0, row.origin_lon or 0)
     destination = Place(row.destination_lat or 0, row.destination_lon or 0)
@@ -28,14 +35,27 @@ def trip_request(town: Town, row: tables.Request, rider: tables.User, runs: Sequ
         service_date=day.isoformat(),
         pickups=_meeting_points(town, origin, runs),
         dropoffs=_meeting_points(town, destination, runs),
-        party=Load(row.people - row.wheelchairs, row.wheelchairs),
+        party=Load(row.people - row.wheelchairs, row.wheelchairs, row.stowage),
         depart=depart,
         arrive=arrive,
         asked_at=service_day.seconds_of(row.asked_at or town.clock(), day, town.settings.timezone),
         max_walk=row.max_walk,
         needs=frozenset(row.needs),
         groups=frozenset(rider.groups),
+        after=row.after,
+        purpose=row.purpose,
+        refusals=refusals,
     )
+
+
+def count_refusals(records: Records, row: tables.Request) -> int:
+    """Count the earlier service dates on which the rider of a request wanted a seat and was given none.
+
+    Days are counted, not requests: who asks in many ways for one trip was refused once.
+    """
+    asked = [one for status in UNSERVED for one in records.list_requests(status=status, rider_id=row.rider_id)]
+    day = service_date(row)
+    return len({one.service_date for one in asked if one.service_date is not None and one.service_date < day})
 
 
 def service_date(row: tables.Request) -> date:
@@ -50,7 +70,7 @@ def service_date(row: tables.Request) -> date:
 def answers(row: tables.Request) -> list[Any]:
     """List what an offer answers: an offer for other answers than the request now has is no longer its offer."""
     ends = [row.origin_lat, row.origin_lon, row.destination_lat, row.destination_lon]
-    party = [row.people, row.wheelchairs, row.max_walk, *row.needs]
+    party = [row.people, row.wheelchairs, row.stowage, row.max_walk, row.after, *row.needs]
     return [service_date(row).isoformat(), *ends, row.depart_earliest, row.arrive_latest, *party]
 
 

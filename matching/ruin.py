@@ -1,0 +1,466 @@
+"""Ruin and recreate: take some neighbouring tasks off their runs, put back what fits best, keep what is worth it.
+
+Slack induction by removals (Christiaens & Vanden Berghe 2020) on the kernel of `matching.kernel`, with simulated
+annealing. Every run that an accepted plan had is kept as a column, from which `matching.solver` chooses the best set.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from matching.kernel import (
+    COST, DRIVE, FAR, FOUND, GUARDED, HARM, HELD, N, NODE, OFF_AT, OFF_POINT, ON_AT, ON_POINT, OWN, RIDER, RIDERS,
+    RUN, T_EARLIEST, WEIGHT, candidates, put, refresh, scan, strike,
+)  # fmt: skip
+
+NEAR = 48
+"""Neighbours that each task knows."""
+
+TOUCHED = 96
+"""Runs that one round may change."""
+
+# columns of `column`: run, cost (driving, harm and walking), where its words begin, how many riders and nodes it has
+(C_RUN, C_COST, C_FROM, C_RIDERS, C_NODES, COLUMN) = range(6)
+# words of a rider in a column: task, points, how it is held, numbers of the fixed stops it uses
+RIDER_WORDS = 6
+# numbers in `count`
+(ROUND, VERSION, COLUMNS, WORDS, RANDOM, CURRENT, BEST, ACCEPTED, RUNS, TASKS, COUNTS) = range(11)
+
+
+class Search(NamedTuple):
+    """What a ruin-and-recreate search keeps beside the state of R runs and Q tasks.
+
+    first, choice: the runs on which task q may ride are choice[first[q] : first[q + 1]]. near: [Q, NEAR], neighbours
+    of each task, -1 behind the last. version, kept, best_version: [R]. known: [choices, 2] versions, and place:
+    [choices, 2, FOUND], the best places found on them. best_*: the best plan. old_*: what a round may have to restore;
+    run_round, task_round: the round that last saved each, in the order of run_list and task_list. column, word, hashed:
+    the columns, their content, a hash table over them; salt: [Q] random numbers. bank: tasks to be put back.
+    """
+
+    first: Any
+    choice: Any
+    near: Any
+    version: Any
+    kept: Any
+    known: Any
+    place: Any
+    best_route: Any
+    best_line: Any
+    best_task: Any
+    best_version: Any
+    old_route: Any
+    old_line: Any
+    old_mask: Any
+    old_task: Any
+    run_round: Any
+    task_round: Any
+    run_list: Any
+    task_list: Any
+    column: Any
+    word: Any
+    hashed: Any
+    salt: Any
+    bank: Any
+    key: Any
+    count: Any
+
+
+@njit(cache=True)
+def _draw(count, below):
+    """Draw a whole number from 0 to below - 1 (xorshift, Marsaglia 2003)."""
+    x = count[RANDOM]
+    x ^= (x << 13) & 0xFFFFFFFF
+    x ^= x >> 17
+    x ^= (x << 5) & 0xFFFFFFFF
+    count[RANDOM] = x
+    return x % below
+
+
+@njit(cache=True)
+def worth(st: Any) -> int:
+    """Sum up what a plan costs: driving, harm, walking, and the weight of what is not served."""
+    total = 0
+    for r in range(len(st.route)):
+        total += st.route[r, DRIVE] + st.route[r, HARM]
+    for q in range(len(st.task)):
+        total += _stands_for(st, q)
+    return total
+
+
+@njit(cache=True)
+def _stands_for(st, q):
+    """What a task adds to the cost beside driving: its walks, or its weight when it is not served."""
+    if st.task[q, RUN] < 0:
+        return st.task[q, WEIGHT]
+    return st.point[st.task[q, ON_POINT], 1] + st.point[st.task[q, OFF_POINT], 1]
+
+
+@njit(cache=True)
+def _save_run(st, se, r):
+    """Save a run before its first change of the round; False when no more may be changed."""
+    count = se.count
+    if se.run_round[r] == count[ROUND]:
+        return True
+    m = count[RUNS]
+    if m == TOUCHED:
+        return False
+    se.run_round[r], se.run_list[m], se.kept[r] = count[ROUND], r, se.version[r]
+    count[RUNS] += 1
+    se.old_route[m] = st.route[r]
+    rows = max(st.route[r, N], st.route[r, RIDERS])
+    se.old_line[m, :rows] = st.line[r, :rows]
+    if st.weights[GUARDED]:
+        se.old_mask[m] = st.mask[r]
+    count[CURRENT] -= st.route[r, DRIVE] + st.route[r, HARM]
+    return True
+
+
+@njit(cache=True)
+def _save_task(st, se, q):
+    count = se.count
+    if se.task_round[q] != count[ROUND]:
+        se.task_round[q], se.task_list[count[TASKS]] = count[ROUND], q
+        se.old_task[count[TASKS]] = st.task[q]
+        count[TASKS] += 1
+        count[CURRENT] -= _stands_for(st, q)
+
+
+@njit(cache=True)
+def _restore(st, se):
+    for m in range(se.count[TASKS]):
+        st.task[se.task_list[m]] = se.old_task[m]
+    for m in range(se.count[RUNS]):
+        r = se.run_list[m]
+        st.route[r] = se.old_route[m]
+        rows = max(st.route[r, N], st.route[r, RIDERS])
+        st.line[r, :rows] = se.old_line[m, :rows]
+        if st.weights[GUARDED]:
+            st.mask[r] = se.old_mask[m]
+        for k in range(st.route[r, N]):
+            node = st.line[r, k, NODE]
+            if node >= OWN:
+                st.task[(node - OWN) >> 1, ON_AT + ((node - OWN) & 1)] = k
+        se.version[r] = se.kept[r]
+
+
+@njit(cache=True)
+def _changed(st, se, r):
+    refresh(st, r)
+    se.count[VERSION] += 1
+    se.version[r] = se.count[VERSION]
+
+
+@njit(cache=True)
+def _best_place(st, se, q):
+    """Find the cheapest known place of a task over its runs, now and then overlooking one: its choice and side, or -1."""
+    best, cost = -1, FAR
+    for c in range(se.first[q], se.first[q + 1]):
+        if _draw(se.count, 64) == 0:
+            continue
+        r = se.choice[c]
+        version = se.version[r]
+        side = 0 if se.known[c, 0] == version else 1
+        if se.known[c, side] != version:
+            old = se.kept[r] if se.run_round[r] == se.count[ROUND] else version
+            if se.known[c, 0] == old:
+                side = 1
+            elif se.known[c, 1] == old or se.known[c, 0] < se.known[c, 1]:
+                side = 0
+            else:
+                side = 1
+            se.place[c, side, COST] = FAR
+            if st.route[r, N] + 2 < st.line.shape[1] and st.route[r, RIDERS] + 1 < st.line.shape[1]:
+                scan(st, r, q, FAR, False, se.place[c, side : side + 1])
+            se.known[c, side] = version
+        if se.place[c, side, COST] < cost:
+            best, cost = 2 * c + side, se.place[c, side, COST]
+    return best
+
+
+@njit(cache=True)
+def _ruin(st, se, most):
+    """Take tasks near a random one off their runs; give the tasks to be put back: those, and neighbours not served."""
+    count, bank, filled = se.count, se.bank, 0
+    seed = _draw(count, len(st.task))
+    target, removed = 1 + _draw(count, most), 0
+    skip = _draw(count, 3)
+    for m in range(-1, NEAR):
+        q = seed if m < 0 else se.near[seed, m]
+        if q < 0 or filled == len(bank):
+            break
+        r = st.task[q, RUN]
+        if r < 0:
+            bank[filled] = q
+            filled += 1
+        elif removed < target and not (skip and _draw(count, 4) < skip) and _save_run(st, se, r):
+            _save_task(st, se, q)
+            strike(st, q)
+            se.version[r] = -1
+            bank[filled] = q
+            filled += 1
+            removed += 1
+    for m in range(count[RUNS]):
+        _changed(st, se, se.run_list[m])
+    return filled
+
+
+@njit(cache=True)
+def _sort(st, se, filled):
+    """Put the bank in a random order, or in one by number of choices, by weight, or by how far it goes."""
+    count, bank, key = se.count, se.bank, se.key
+    way = _draw(count, 8)
+    for m in range(filled):
+        q = bank[m]
+        random = _draw(count, 1 << 16)
+        if way < 3:
+            key[m] = random
+        elif way < 5:
+            key[m] = ((se.first[q + 1] - se.first[q]) << 16) + random
+        elif way == 5:
+            key[m] = (_direct(st, q) << 8) + (random >> 8)
+        elif way == 6:
+            key[m] = (-_direct(st, q) << 8) + (random >> 8)
+        else:
+            key[m] = (st.terms[q, 0, T_EARLIEST] << 4) + (random >> 12)
+        key[m] -= (st.task[q, WEIGHT] >> 8) << 40
+    for m in range(1, filled):
+        q, k, at = bank[m], key[m], m
+        while at > 0 and key[at - 1] > k:
+            bank[at], key[at] = bank[at - 1], key[at - 1]
+            at -= 1
+        bank[at], key[at] = q, k
+
+
+@njit(cache=True)
+def _direct(st, q):
+    return st.seconds[st.point[st.task[q, ON_POINT], 0], st.point[st.task[q, OFF_POINT], 0]]
+
+
+@njit(cache=True)
+def _recreate(st, se, filled):
+    for m in range(filled):
+        q = se.bank[m]
+        found = _best_place(st, se, q)
+        if found < 0:
+            continue
+        c, side = found >> 1, found & 1
+        r = se.choice[c]
+        if se.place[c, side, COST] < st.task[q, WEIGHT] and _save_run(st, se, r):
+            _save_task(st, se, q)
+            put(st, q, r, se.place[c, side])
+            se.count[VERSION] += 1
+            se.version[r] = se.count[VERSION]
+
+
+@njit(cache=True)
+def search(st: Any, se: Any, rounds: int, hot: float, cold: float, most: int) -> None:
+    """Anneal for so many rounds from temperature `hot` to `cold` (seconds of cost); the best plan is kept in `se`.
+
+    most: tasks that one round takes off at most.
+    """
+    count = se.count
+    cooling = (cold / hot) ** (1.0 / max(1, rounds))
+    heat = hot
+    for _ in range(rounds):
+        count[ROUND] += 1
+        count[RUNS], count[TASKS] = 0, 0
+        before = count[CURRENT]
+        filled = _ruin(st, se, most)
+        _sort(st, se, filled)
+        _recreate(st, se, filled)
+        for m in range(count[RUNS]):
+            r = se.run_list[m]
+            count[CURRENT] += st.route[r, DRIVE] + st.route[r, HARM]
+        for m in range(count[TASKS]):
+            count[CURRENT] += _stands_for(st, se.task_list[m])
+        heat *= cooling
+        luck = (1 + _draw(count, 1 << 24)) / (1 << 24)
+        if count[CURRENT] < before - heat * math.log(luck):
+            if count[CURRENT] != before:
+                count[ACCEPTED] += 1
+                for m in range(count[RUNS]):
+                    _keep_column(st, se, se.run_list[m])
+            if count[CURRENT] < count[BEST]:
+                _keep_best(st, se)
+        else:
+            _restore(st, se)
+            count[CURRENT] = before
+
+
+@njit(cache=True)
+def _keep_best(st, se):
+    se.count[BEST] = se.count[CURRENT]
+    for r in range(len(st.route)):
+        if se.best_version[r] != se.version[r]:
+            se.best_version[r] = se.version[r]
+            se.best_route[r] = st.route[r]
+            rows = max(st.route[r, N], st.route[r, RIDERS])
+            se.best_line[r, :rows] = st.line[r, :rows]
+            for m in range(st.route[r, RIDERS]):
+                q = st.line[r, m, RIDER]
+                se.best_task[q] = st.task[q]
+
+
+@njit(cache=True)
+def rewind(st: Any, se: Any) -> None:
+    """Go back to the best plan found."""
+    for q in range(len(st.task)):
+        st.task[q, RUN] = -1
+    for r in range(len(st.route)):
+        st.route[r] = se.best_route[r]
+        rows = max(st.route[r, N], st.route[r, RIDERS])
+        st.line[r, :rows] = se.best_line[r, :rows]
+        for m in range(st.route[r, RIDERS]):
+            q = st.line[r, m, RIDER]
+            st.task[q] = se.best_task[q]
+        refresh(st, r)
+        se.version[r] = se.best_version[r]
+    se.count[CURRENT] = se.count[BEST]
+
+
+@njit(cache=True)
+def begin(st: Any, se: Any) -> None:
+    """Start a search from the runs as they are."""
+    for r in range(len(st.route)):
+        se.count[VERSION] += 1
+        se.version[r] = se.count[VERSION]
+        _keep_column(st, se, r)
+    se.count[CURRENT] = worth(st)
+    _keep_best(st, se)
+
+
+@njit(cache=True)
+def _keep_column(st, se, r):
+    """Keep a run with its riders as a column, unless it is known as cheaply."""
+    count, riders, n = se.count, st.route[r, RIDERS], st.route[r, N]
+    if riders == 0:
+        return
+    cost, mix = st.route[r, DRIVE] + st.route[r, HARM], r * 0x5851F42D
+    for m in range(riders):
+        q = st.line[r, m, RIDER]
+        mix ^= se.salt[q]
+        cost += _stands_for(st, q)
+    size = len(se.hashed)
+    slot = (mix ^ (mix >> 31)) & (size - 1)
+    while se.hashed[slot, 1] >= 0:
+        if se.hashed[slot, 0] == mix:
+            if se.column[se.hashed[slot, 1], C_COST] <= cost:
+                return
+            break
+        slot = (slot + 1) & (size - 1)
+    c, w = count[COLUMNS], count[WORDS]
+    if c == len(se.column) or w + RIDER_WORDS * riders + n > len(se.word):
+        return
+    se.hashed[slot, 0], se.hashed[slot, 1] = mix, c
+    se.column[c, C_RUN], se.column[c, C_COST], se.column[c, C_FROM] = r, cost, w
+    se.column[c, C_RIDERS], se.column[c, C_NODES] = riders, n
+    for m in range(riders):
+        q = st.line[r, m, RIDER]
+        task = st.task[q]
+        se.word[w], se.word[w + 1], se.word[w + 2] = q, task[ON_POINT], task[OFF_POINT]
+        se.word[w + 3], se.word[w + 4], se.word[w + 5] = task[HELD], task[ON_AT], task[OFF_AT]
+        w += RIDER_WORDS
+    for k in range(n):
+        se.word[w + k] = st.line[r, k, NODE]
+    count[COLUMNS], count[WORDS] = c + 1, w + n
+
+
+@njit(cache=True)
+def take_column(st: Any, se: Any, r: int, c: int) -> None:
+    """Give a run the riders of a column (-1: none), whom no other run may have; it must be refreshed by `settle`."""
+    for m in range(st.route[r, RIDERS]):
+        q = st.line[r, m, RIDER]
+        if st.task[q, RUN] == r:
+            st.task[q, RUN] = -1
+    fixed = 0
+    for k in range(st.route[r, N]):
+        if st.line[r, k, NODE] < OWN:
+            st.line[r, fixed, NODE] = st.line[r, k, NODE]
+            fixed += 1
+    st.route[r, N], st.route[r, RIDERS] = fixed, 0
+    if c >= 0:
+        w, riders = se.column[c, C_FROM], se.column[c, C_RIDERS]
+        for m in range(riders):
+            q = se.word[w]
+            st.line[r, m, RIDER] = q
+            task = st.task[q]
+            task[RUN], task[ON_POINT], task[OFF_POINT] = r, se.word[w + 1], se.word[w + 2]
+            task[HELD], task[ON_AT], task[OFF_AT] = se.word[w + 3], se.word[w + 4], se.word[w + 5]
+            w += RIDER_WORDS
+        for k in range(se.column[c, C_NODES]):
+            st.line[r, k, NODE] = se.word[w + k]
+        st.route[r, N], st.route[r, RIDERS] = se.column[c, C_NODES], riders
+    refresh(st, r)
+    se.count[VERSION] += 1
+    se.version[r] = se.count[VERSION]
+
+
+@njit(cache=True)
+def recount(st: Any, se: Any) -> None:
+    """Count the cost of the runs anew after columns were taken, and keep the plan if it is the best."""
+    se.count[CURRENT] = worth(st)
+    if se.count[CURRENT] < se.count[BEST]:
+        _keep_best(st, se)
+
+
+@njit(cache=True)
+def list_choices(st: Any, only: Any, windows: Any, first: Any, out: Any) -> int:
+    """List the runs on which each task could ride by itself, task after task; count them.
+
+    only: [Q], the one run of a task, or -1. windows: [Q, 4], as for `kernel.find`. Writes first [Q + 1], and out as far
+    as it reaches: when the count is larger, it must be called again with more room.
+    """
+    count, listed = 0, np.zeros(max(1, len(st.route)), np.int32)
+    found = np.zeros((1, FOUND), np.int32)
+    for q in range(len(only)):
+        first[q] = count
+        runs = candidates(st, q, windows[q], listed)
+        for m in range(runs):
+            if only[q] < 0 or only[q] == listed[m]:
+                found[0, COST] = FAR
+                scan(st, listed[m], q, FAR, False, found)
+                if found[0, COST] < FAR:
+                    if count < len(out):
+                        out[count] = listed[m]
+                    count += 1
+    first[len(only)] = count
+    return count
+
+
+@njit(cache=True)
+def list_near(st: Any, windows: Any, first: Any, choice: Any, near: Any) -> None:
+    """List the nearest neighbours of each task among those that could ride on one of its runs, by time and road."""
+    tasks, runs = len(near), len(st.route)
+    start, riders = np.zeros(runs + 2, np.int64), np.zeros(len(choice), np.int32)
+    for c in choice:
+        start[c + 2] += 1
+    for r in range(runs):
+        start[r + 2] += start[r + 1]
+    for q in range(tasks):
+        for c in range(first[q], first[q + 1]):
+            riders[start[choice[c] + 1]] = q
+            start[choice[c] + 1] += 1
+    seen, score = np.full(tasks, -1, np.int64), np.zeros(NEAR, np.int64)
+    for q in range(tasks):
+        near[q] = -1
+        kept, seen[q] = 0, q
+        on, off = st.point[st.task[q, ON_POINT], 0], st.point[st.task[q, OFF_POINT], 0]
+        for c in range(first[q], first[q + 1]):
+            for m in range(start[choice[c]], start[choice[c] + 1]):
+                other = riders[m]
+                if seen[other] == q:
+                    continue
+                seen[other] = q
+                apart = abs(windows[other, 0] - windows[q, 0]) + abs(windows[other, 3] - windows[q, 3]) >> 1
+                apart += st.seconds[on, st.point[st.task[other, ON_POINT], 0]]
+                apart += st.seconds[off, st.point[st.task[other, OFF_POINT], 0]]
+                if kept == NEAR and apart >= score[NEAR - 1]:
+                    continue
+                at = min(kept, NEAR - 1)
+                while at > 0 and score[at - 1] > apart:
+                    score[at], near[q, at] = score[at - 1], near[q, at - 1]
+                    at -= 1
+                score[at], near[q, at] = apart, other
+                kept = min(NEAR, kept + 1)
