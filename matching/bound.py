@@ -29,21 +29,20 @@ each run's own drives are first shortened until the triangle inequality holds ex
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, pairwise
 from time import monotonic
-from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from matching import schedule
 from matching.eligibility import obstacles
-from matching.labels import ITEMS, NEVER, Labels, Model, best_set, closed, labels
+from matching.labels import ITEMS, NEVER, Model, best_set, closed, labels, near, prepare
 from matching.model import DAY, LATEST, Detour, Load, MeetingPoint, Ride, Run, Stop, TripRequest, Window
 from matching.promises import ON_ROUTE_SLACK
 from matching.rides import ride_of
@@ -60,8 +59,17 @@ BLOCK = 100
 FEW, MANY = 2_000, 200_000
 """Labels of one run's search at first, and at most."""
 
+NEAR = PRICE // 20
+"""How near to the value of the linear program a block's bound is near enough."""
+
+OPEN_SHARE = 0.3
+"""Share of a block's gap from which searches that were cut short are worth more labels."""
+
+MUST = PRICE * PRICE
+"""Weight of a booked resident: more than all requests for each second."""
+
 UNLIMITED = 10**7
-"""Seconds of extra driving that no leg can hold."""
+"""More seconds of extra driving, or seats, than there can be."""
 
 
 def upper_bound(
@@ -85,7 +93,7 @@ def upper_bound(
     held = len(wanted & riding)
     search = _Search(day, {run.id: run for run in known}, enough=served - held)
     search.improve(until)
-    return max(held + search.bound // PRICE, served)
+    return max(held + search.bound, served)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,11 @@ class _Chain:
 
 
 class _Day:
-    """Runs and requests as arrays: for each run its model, and which requests it could carry by themselves."""
+    """Runs and requests as arrays: for each run its model, and which requests it could carry by themselves.
+
+    runs: ids of those that could carry any. candidates: for each of these, numbers of the requests that its model
+    offers; -1 for those that do not fit and for booked residents.
+    """
 
     def __init__(self, runs: Sequence[Run], requests: Sequence[TripRequest], times: TravelTimes) -> None:
         self._road = _Road(runs, requests, times)
@@ -126,24 +138,18 @@ class _Day:
         wishes = _Wishes(requests, self._road)
         for run in runs:
             chain, booked = _chain_of(run, times)
-            near = [requests[q] for q in wishes.near(run, chain)]
-            offers = [*booked, *(self._offer(one, run) for one in near if not obstacles(one, run))]
-            model = self._model(run, chain, offers)
-            fits = [i for i in range(len(offers)) if offers[i].must or _fits_alone(model, i)]
-            if len(fits) > len(booked):
-                offers = [offers[i] for i in fits]
-                self.models.append(self._model(run, chain, offers))
-                self.candidates.append(np.array([-1 if one.must else self.number[one.ride.id] for one in offers]))
+            numbers = [q for q in wishes.near(run, chain) if not obstacles(requests[q], run)]
+            rides = [ride_of(requests[q], run, ("", ""), direct=wishes.direct[q]) for q in numbers]
+            offers = [_Offer(*wishes.ends[q], ride) for q, ride in zip(numbers, rides, strict=True)]
+            if offers:
+                model = self._model(run, chain, [*booked, *offers])
+                who = np.array([-1] * len(booked) + numbers)
+                self.models.append(model)
+                self.candidates.append(np.where(_fits(model), who, -1))
                 self.runs.append(run.id)
 
-    def _offer(self, request: TripRequest, run: Run) -> _Offer:
-        ends = [_places(points, request.max_walk) for points in (request.pickups, request.dropoffs)]
-        drives = self._road.between(*ends)
-        ride = ride_of(request, run, ("", ""), direct=int(drives[drives < NO_WAY].max(initial=0)))
-        return _Offer(ends[0], ends[1], ride)
-
     def _model(self, run: Run, chain: _Chain, offers: Sequence[_Offer]) -> Model:
-        places = [(stop.place,) for stop in chain.stops]
+        places: list[tuple[Place, ...]] = [(stop.place,) for stop in chain.stops]
         places += [one.pickups for one in offers] + [one.dropoffs for one in offers]
         drive, same = self._road.among(places)
         windows = [*chain.windows, *(one.ride.board for one in offers), *(one.ride.alight for one in offers)]
@@ -155,8 +161,11 @@ class _Day:
         if run.policy.detour is Detour.UP_TO:  # another leg may seem to win what rounding took from it
             spare[spare >= 0] += int(sum(max(0, a - drive[k, k + 1]) for k, a in enumerate(direct)))
         open_ = np.array(chain.open)
+        must = np.array([one.must for one in offers], dtype=np.bool_)
         count = len(offers)
-        latest, after, joins, busy = _prepare(drive, same, early, late, dwell, np.array([*direct, 0]), spare, open_, count)
+        latest, after, joins, busy = prepare(
+            drive, same, early, late, dwell, np.array([*direct, 0]), spare, open_, must
+        )
         last, n = len(chain.stops) - 1, len(chain.stops)
         on, off = np.arange(n, n + count), np.arange(n + count, n + 2 * count)
         away = ~same[off, last]
@@ -176,7 +185,7 @@ class _Day:
             longest=np.array([one.ride.max_ride for one in offers], dtype=np.int64),
             cost=cost,
             busy=busy,
-            must=np.array([one.must for one in offers], dtype=np.bool_),
+            must=must,
         )
 
 
@@ -188,8 +197,10 @@ def _places(points: Sequence[MeetingPoint], max_walk: int) -> tuple[Place, ...]:
     return tuple(point.place for point in points if point.walk <= max_walk)
 
 
-def _fits_alone(model: Model, item: int) -> bool:
-    return bool((model.latest[[item, len(model.longest) + item]].max(axis=1) > NEVER).all())
+def _fits(model: Model) -> NDArray[np.bool_]:
+    """Tell of each party whether it could be picked up and dropped off on some legs."""
+    possible: NDArray[np.bool_] = (model.after[:, 0] > NEVER).reshape(2, -1).all(axis=0)
+    return possible
 
 
 class _Road:
@@ -205,8 +216,10 @@ class _Road:
     def numbers(self, places: Iterable[Place]) -> list[int]:
         return [self.index[place] for place in places]
 
-    def between(self, origins: Sequence[Place], destinations: Sequence[Place]) -> Numbers:
-        return self.seconds[np.ix_(self.numbers(origins), self.numbers(destinations))].astype(np.int64)
+    def longest(self, origins: Sequence[Place], destinations: Sequence[Place]) -> int:
+        """Give the longest drive from one of these places to one of those; 0 where no road leads."""
+        drives = (int(self.seconds[a, b]) for a in self.numbers(origins) for b in self.numbers(destinations))
+        return max((drive for drive in drives if drive < NO_WAY), default=0)
 
     def legs(self, stops: Sequence[Stop]) -> list[int]:
         at = self.numbers(stop.place for stop in stops)
@@ -224,141 +237,276 @@ class _Road:
 
 
 class _Wishes:
-    """All requests as arrays, to see at once which of them one run could meet."""
+    """All requests as arrays, to see at once which of them one run could meet.
+
+    ends: places of both ends within reach on foot. direct: longest drive between two of these.
+    """
 
     def __init__(self, requests: Sequence[TripRequest], road: _Road) -> None:
-        self._requests, self._road = requests, road
+        self._road = road
         self._dates = np.array([one.service_date for one in requests])
-        self._windows = np.array(
-            [(one.depart.earliest, one.depart.latest, one.arrive.earliest, one.arrive.latest) for one in requests],
-            dtype=np.int64,
-        ).reshape(-1, 4)
-        self._ends = []
-        for kind in ("pickups", "dropoffs"):
-            at = [road.numbers(_places(getattr(one, kind), one.max_walk)) for one in requests]
-            start = np.cumsum([0, *(len(places) for places in at)])
-            self._ends.append((np.array([k for places in at for k in places], dtype=np.int64), start))
+        windows = [(*_ends(one.depart), *_ends(one.arrive)) for one in requests]
+        self._windows = np.array(windows, dtype=np.int64).reshape(-1, 4)
+        self.ends = [(_places(one.pickups, one.max_walk), _places(one.dropoffs, one.max_walk)) for one in requests]
+        self._rows: list[Numbers] = []
+        for side in range(2):
+            at = [road.numbers(ends[side]) for ends in self.ends]
+            self._rows.append(np.array([row for rows in at for row in rows], dtype=np.int64))
+            self._rows.append(np.cumsum([0, *map(len, at)]))
+        self.direct = [road.longest(*ends) for ends in self.ends]
 
-    def near(self, run: Run, chain: _Chain) -> Numbers:
-        """List the requests that a run could pick up on one leg and drop off on the same or a later one, by time alone.
+    def near(self, run: Run, chain: _Chain) -> list[int]:
+        """List the requests that a run could meet by time alone.
 
-        Drives may break the triangle inequality by rounding: as much at each stop as makes up for it.
+        Drives may break the triangle inequality by rounding: a second, beside the dwell of each stop between.
         """
-        if not len(self._requests):
-            return np.empty(0, np.int64)
-        places = np.array(self._road.numbers(stop.place for stop in chain.stops))
-        bounds = np.array([(one.earliest, one.latest) for one in chain.windows])
-        rounding = len(chain.stops) + 2
-        found = _near(
-            self._road.seconds, places, bounds, np.array(chain.dwell), self._windows, *self._ends[0], *self._ends[1], rounding
-        )
-        return np.flatnonzero(found & (self._dates == run.service_date))
+        if not self.ends:
+            return []
+        rows = self._road.numbers(stop.place for stop in chain.stops)
+        early, late = zip(*map(_ends, chain.windows), strict=True)
+        stops = np.array([rows, early, late, chain.dwell], dtype=np.int64).T.copy()
+        dwell, rounding = run.policy.dwell, len(rows) + 1
+        on, on_start, off, off_start = self._rows
+        found = near(self._road.seconds, stops, self._windows, dwell, on, on_start, off, off_start, rounding)
+        listed: list[int] = np.flatnonzero(found & (self._dates == run.service_date)).tolist()
+        return listed
 
 
-@njit(cache=True)
-def _near(seconds, places, bounds, dwell, windows, ons, on_start, offs, off_start, rounding):
-    stops, count = len(places), len(windows)
-    early, late = bounds[:, 0].copy(), bounds[:, 1].copy()
-    for k in range(1, stops):
-        early[k] = max(early[k], early[k - 1] + dwell[k - 1] + seconds[places[k - 1], places[k]] - rounding)
-    for k in range(stops - 2, -1, -1):
-        late[k] = min(late[k], late[k + 1] - dwell[k] - seconds[places[k], places[k + 1]] + rounding)
-    found = np.zeros(count, np.bool_)
-    for q in range(count):
-        if windows[q, 0] > late[stops - 1] or min(windows[q, 1], windows[q, 3]) < early[0]:
-            continue
-        picked = False
-        for k in range(stops):
-            if not picked:
-                picked = _passes(seconds, places, early, late, dwell, windows[q, :2], ons, on_start[q : q + 2], k, rounding)
-            if picked and _passes(seconds, places, early, late, dwell, windows[q, 2:], offs, off_start[q : q + 2], k, rounding):
-                found[q] = True
-                break
-    return found
-
-
-@njit(cache=True)
-def _passes(seconds, places, early, late, dwell, window, points, span, k, rounding):
-    """Could a stop be made at one of these points at or behind stop k, before the next is too late?"""
-    for x in range(span[0], span[1]):
-        at = points[x]
-        way = seconds[places[k], at]
-        begin = max(early[k] + (dwell[k] + way if way else 0) - rounding, window[0])
-        onward = begin + seconds[at, places[k + 1]] - rounding <= late[k + 1] if k + 1 < len(places) else at == places[k]
-        if begin <= window[1] and onward:
-            return True
-    return False
-
-
-@njit(cache=True)
-def _prepare(drive, same, early, late, dwell, direct, spare, open_, count):
-    """Tighten the windows of a chain, in place, and give latest begins by leg, as a `Model` has them."""
-    stops = len(spare)
-    busy = np.zeros(stops, np.int64)
-    for k in range(1, stops):
-        early[k] = max(early[k], early[k - 1] if same[k - 1, k] else early[k - 1] + dwell[k - 1] + drive[k - 1, k])
-    for k in range(stops - 2, -1, -1):
-        step = 0 if same[k, k + 1] else dwell[k] + drive[k, k + 1]
-        late[k] = min(late[k], late[k + 1] - step)
-        busy[k] = busy[k + 1] + step
-    latest, joins = np.full((2 * count, stops), NEVER), np.zeros((2 * count, stops), np.bool_)
-    after = np.full((2 * count, stops), NEVER)
-    for end in range(2 * count - 1, -1, -1):
-        node, partner = stops + end, stops + end + count
-        best = NEVER
-        for k in range(stops - 1, -1, -1):
-            until = late[node]
-            if k < stops - 1:
-                extra = drive[k, node] + drive[node, k + 1] - direct[k]
-                joins[end, k] = extra > spare[k]
-                until = min(until, late[k + 1] - (0 if same[node, k + 1] else dwell[node] + drive[node, k + 1]))
-            else:
-                joins[end, k] = True
-            if end < count:
-                onward = 0 if same[node, partner] else dwell[node] + drive[node, partner]
-                until = min(until, after[end + count, k] - onward)
-            soonest = early[k] if same[k, node] else early[k] + dwell[k] + drive[k, node]
-            allowed = not joins[end, k] or (open_[k] and same[k, node])
-            if allowed and max(soonest, early[node]) <= until:
-                latest[end, k] = until
-            best = max(best, latest[end, k])
-            after[end, k] = best
-    return latest, after, joins, busy
+def _ends(window: Window) -> tuple[int, int]:
+    return window.earliest, window.latest
 
 
 def _chain_of(run: Run, times: TravelTimes) -> tuple[_Chain, list[_Offer]]:
-    """Part a run into what stands and the booked residents who may be moved as a whole."""
-    visits = schedule.timetable(run, times)
-    begin = {visit.stop.id: visit.begin for visit in visits}
-    users = Counter(end for ride in run.rides for end in (ride.pickup, ride.dropoff))
-    own = {s.id for k, s in enumerate(run.stops) if not s.scheduled and k >= run.fixed and users[s.id] == 1}
-    loose = {s.id for k, s in enumerate(run.stops) if not s.scheduled and k >= run.fixed}
-    moved = [ride for ride in run.rides if {ride.pickup, ride.dropoff} <= own]
+    """Part a run into what stands, and the booked residents who may be moved as a whole."""
+    begin = {visit.stop.id: visit.begin for visit in schedule.timetable(run, times)}
+    known = max(run.fixed, len(run.reached))
+    loose = {stop.id for stop in run.stops[known:] if not stop.scheduled}
+    at = [k for k, stop in enumerate(run.stops) if k >= known - 1 and stop.id not in loose]
+    stops = tuple(run.stops[k] for k in at)
     limits = schedule.latest_begin(run, times)
-    stands = [k for k, stop in enumerate(run.stops) if stop.id not in loose]
-    start = max(run.fixed - 1, 0)
-    ahead = [k for k in stands if k >= start]
-    load, loads = Load(), {}
-    for k, stop in enumerate(run.stops):
-        for ride in run.rides:
-            if ride.pickup not in loose and ride.dropoff not in loose:
-                load = load - ride.takes if ride.dropoff == stop.id else load
-                load = load + ride.takes if ride.pickup == stop.id else load
-        loads[k] = load if run.capacity.fits(load) else Load(-NO_WAY, -NO_WAY, -NO_WAY)
-    stops = tuple(run.stops[k] for k in ahead)
     windows = []
-    for k in ahead:
-        stop = run.stops[k]
+    for stop in stops:
         window = schedule.window_at(run, stop)
         latest = max(min(window.latest, limits.get(stop.id, LATEST)), begin[stop.id])
-        windows.append(Window(_soonest(run, start, visits) if k == start else window.earliest, latest))
+        windows.append(Window(window.earliest, latest))
+    windows[0] = Window(_soonest(run, at[0], times), windows[0].latest)
+    loads = _standing_loads(run, loose)
     chain = _Chain(
         stops,
         tuple(windows),
         tuple(schedule.dwell_at(run, stop) for stop in stops),
-        tuple(loads[k] for k in ahead),
-        tuple(_spare(run, stops, times)),
-        tuple(k >= run.fixed and run.stops[k].scheduled and run.stops[k].residents for k in ahead),
+        tuple(loads[k] for k in at),
+        tuple(_spare(run, at, times)),
+        tuple(
+            k >= known and stop.scheduled and stop.residents and not stop.depot
+            for k, stop in zip(at, stops, strict=True)
+        ),
     )
+    users = Counter(end for ride in run.rides for end in (ride.pickup, ride.dropoff))
+    own = {name for name in loose if users[name] == 1}
+    return chain, [_booked(ride, run, begin) for ride in run.rides if {ride.pickup, ride.dropoff} <= own]
+
+
+def _soonest(run: Run, last: int, times: TravelTimes) -> int:
+    """Earliest begin at a stop that no plan can get before: as it was, or by drives and windows alone."""
+    begin = run.reached[last] if last < len(run.reached) else -DAY
+    for k in range(len(run.reached), last + 1):
+        if k:
+            before = run.reached[k - 1] if k == len(run.reached) else begin
+            leg = times.between(run.stops[k - 1].place, run.stops[k].place)
+            begin = before + schedule.dwell_at(run, run.stops[k - 1]) + leg
+        begin = max(begin, schedule.window_at(run, run.stops[k]).earliest)
+    return begin
+
+
+def _standing_loads(run: Run, loose: set[str]) -> list[Load]:
+    """Load behind each stop of the rides that cannot move; where even that is too much, none, so that all may enter."""
+    load, loads = Load(), []
+    standing = [ride for ride in run.rides if ride.pickup not in loose and ride.dropoff not in loose]
+    for stop in run.stops:
+        for ride in standing:
+            load = load - ride.takes if ride.dropoff == stop.id else load
+            load = load + ride.takes if ride.pickup == stop.id else load
+        loads.append(load if run.capacity.fits(load) else Load(-UNLIMITED, -UNLIMITED, -UNLIMITED))
+    return loads
+
+
+def _spare(run: Run, at: Sequence[int], times: TravelTimes) -> list[int]:
+    """Most seconds of driving that one added stop may add on each leg; what a run adds already, it may go on adding."""
+    used = {end for ride in run.rides if ride.committed for end in (ride.pickup, ride.dropoff)}
+    part = [k for k, stop in enumerate(run.stops) if stop.id in used] or [0, len(run.stops) - 1]
+    legs = schedule.legs_of(run, times)
+    pairs = [*pairwise(at)]
+    extra = [sum(legs[a:b]) - times.between(run.stops[a].place, run.stops[b].place) for a, b in pairs]
+    inside = [part[0] <= a and b <= part[-1] for a, b in pairs]
+    most = max(run.policy.max_detour, sum(more for more, yes in zip(extra, inside, strict=True) if yes))
+    spare = []
+    for (a, b), more, yes in zip(pairs, extra, inside, strict=True):
+        if not yes:
+            spare.append(UNLIMITED if run.policy.deadhead else -1)
+        elif run.policy.detour is Detour.NONE:
+            spare.append(-1)
+        elif not (run.stops[a].scheduled and run.stops[b].scheduled):
+            spare.append(UNLIMITED)
+        else:
+            spare.append(max(ON_ROUTE_SLACK, more) if run.policy.detour is Detour.ON_ROUTE else most)
+    strayed = any(limit < 0 and b > a + 1 for (a, b), limit in zip(pairs, spare, strict=True))
+    return [UNLIMITED] * len(spare) if strayed else spare
+
+
+def _booked(ride: Ride, run: Run, begin: Mapping[str, int]) -> _Offer:
+    """Take a booked resident with two own stops as a party that must be carried; one that is late may stay as late."""
     place = {stop.id: stop.place for stop in run.stops}
-    return chain, [_booked(ride, run, place, begin) for ride in moved]
+    windows = {stop.id: schedule.window_at(run, stop) for stop in run.stops}
+    board, alight = (
+        Window(windows[end].earliest, max(windows[end].latest, begin[end])) for end in (ride.pickup, ride.dropoff)
+    )
+    aboard = begin[ride.dropoff] - begin[ride.pickup]
+    ride = replace(ride, board=board, alight=alight, max_ride=max(ride.max_ride, aboard))
+    return _Offer((place[ride.pickup],), (place[ride.dropoff],), ride, must=True)
+
+
+class _Search:
+    """Prices of a day's requests, and with them the bound; a better one is looked for block by block of runs.
+
+    prices: of each request, in parts of PRICE. worth: for each run, a bound on what any set of its requests wins beyond
+    their prices.
+    """
+
+    def __init__(self, day: _Day, known: Mapping[str, Run], enough: int) -> None:
+        self._day, self._enough, self._labels, self._calls = day, enough, labels(MANY), 0
+        self.prices = np.zeros(len(day.number), dtype=np.int64)
+        self._runs_of: list[set[int]] = [set() for _ in day.number]
+        for r, fits in enumerate(day.candidates):
+            for q in fits[fits >= 0].tolist():
+                self._runs_of[q].add(r)
+                self.prices[q] = PRICE
+        self.worth = np.zeros(len(day.models), dtype=np.int64)
+        self._sets: list[set[frozenset[int]]] = [self._known(r, known) for r in range(len(day.models))]
+        self._part = self._parts()
+
+    def _known(self, run: int, known: Mapping[str, Run]) -> set[frozenset[int]]:
+        plan, fits = known.get(self._day.runs[run]), set(self._day.candidates[run].tolist())
+        served = {self._day.number.get(ride.id, -1) for ride in plan.rides} & fits - {-1} if plan else set()
+        return {frozenset(served)} if served else set()
+
+    def _parts(self) -> tuple[Numbers, Numbers]:
+        """Number the parts of the day that share no request: for each request and for each run."""
+        queries, count = len(self.prices), len(self.prices) + len(self.worth)
+        pairs = [(q, queries + r) for q, runs in enumerate(self._runs_of) for r in runs]
+        ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        graph = csr_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
+        part = connected_components(graph, directed=False)[1].astype(np.int64)
+        return part[:queries], part[queries:]
+
+    @property
+    def bound(self) -> int:
+        """Most requests that can be served: a whole number in each part of the day, as parts share no request."""
+        totals = np.zeros(len(self.prices) + len(self.worth) + 1, dtype=np.int64)
+        for part, worth in zip(self._part, (self.prices, self.worth), strict=True):
+            np.add.at(totals, part, worth)
+        return int((totals // PRICE).sum())
+
+    def improve(self, until: float) -> None:
+        """Lower the bound until that time (of the monotonic clock), or until the known plan is proved to be best."""
+        for turn in count():
+            blocks = self._blocks(turn)
+            before = self.bound
+            for number, block in enumerate(blocks):
+                now = monotonic()
+                if now >= until or self.bound <= self._enough:
+                    return
+                self._improve(block, now + (until - now) / (len(blocks) - number))
+            if len(blocks) < 2 or self.bound == before:
+                return
+
+    def _blocks(self, turn: int) -> list[list[int]]:
+        """Part the runs into blocks that share many requests; another way each turn."""
+        near = [Counter(s for q in fits[fits >= 0].tolist() for s in self._runs_of[q]) for fits in self._day.candidates]
+        left = dict.fromkeys(range(len(near)) if turn % 2 == 0 else reversed(range(len(near))))
+        blocks = []
+        while left:
+            block, shared = list[int](), Counter({next(iter(left)): 1})
+            while shared and len(block) < BLOCK:
+                run = max(shared, key=shared.__getitem__)
+                del left[run], shared[run]
+                block.append(run)
+                shared.update({other: n for other, n in near[run].items() if other in left})
+            blocks.append(block)
+        return blocks
+
+    def _improve(self, block: list[int], until: float) -> None:
+        """Lower the prices of requests that only these runs can carry, by column generation."""
+        inside = set(block)
+        own = np.array([q for q, runs in enumerate(self._runs_of) if runs and runs <= inside], dtype=np.int64)
+        target, most = self.prices[own] * 9 // 10, FEW
+        while len(own) and monotonic() < until:
+            trial = self.prices.copy()
+            trial[own] = target
+            tried = self._try(block, trial, most, until)
+            if tried is None:
+                return
+            worth, open_, fresh = tried
+            best = int(self.prices[own].sum() + self.worth[block].sum())
+            better = int(trial[own].sum() + worth.sum()) < best
+            if better:
+                best = int(trial[own].sum() + worth.sum())
+                self.prices[own], self.worth[block] = trial[own], worth
+            least, duals = self._program(block, own)
+            if self.bound <= self._enough or best - least < NEAR:
+                return
+            stuck = not better and not fresh
+            if open_ > OPEN_SHARE * (best - least) or (stuck and open_):
+                if most == MANY and stuck:
+                    return
+                most = min(2 * most, MANY)
+            target = duals if stuck else (self.prices[own] + duals) // 2
+
+    def _try(self, block: list[int], prices: Numbers, most: int, until: float) -> tuple[Numbers, int, int] | None:
+        """Search each run's best set at these prices; None when time is up.
+
+        Gives each run's bound, by how much these are not sure to be reached, and how many sets are new.
+        """
+        worth, open_, fresh = np.zeros(len(block), dtype=np.int64), 0, 0
+        for k, run in enumerate(block):
+            if monotonic() > until:
+                return None
+            worth[k], reached, sets = self._best(run, prices, most)
+            open_ += int(worth[k]) - reached
+            fresh += len(sets - self._sets[run])
+            self._sets[run] |= sets
+        return worth, open_, fresh
+
+    def _best(self, run: int, prices: Numbers, most: int) -> tuple[int, int, set[frozenset[int]]]:
+        model, who = self._day.models[run], self._day.candidates[run]
+        weight = np.where(model.must, MUST, np.where(who >= 0, PRICE - prices[who], 0))
+        order = np.flatnonzero(weight > 0)
+        order = order[np.argsort(-weight[order] / np.maximum(model.cost[order], 0.5), kind="stable")]
+        spilt, order = int(weight[order[ITEMS:]].sum()), order[:ITEMS]
+        floor = MUST * int(model.must[order].sum())
+        if not len(order) or model.must[order].all():
+            return spilt, 0, set()
+        self._calls += 1
+        bound, reached, found = best_set(model, order, weight, floor, self._labels, most, self._calls)
+        sets = {frozenset(int(q) for s, q in enumerate(who[order]) if q >= 0 and int(mask) >> s & 1) for mask in found}
+        return bound - floor + spilt, reached - floor, sets - {frozenset()}
+
+    def _program(self, block: list[int], own: Numbers) -> tuple[float, Numbers]:
+        """Solve the linear program of set packing over the sets found: its value, and the block's prices."""
+        row = {int(q): k for k, q in enumerate(own)}
+        rows, columns, gain = list[int](), list[int](), list[int]()
+        for k, run in enumerate(block):
+            for one in self._sets[run]:
+                inside = [row[q] for q in one if q in row]
+                rows += [*inside, len(own) + k]
+                columns += [len(gain)] * (len(inside) + 1)
+                gain.append(PRICE * len(inside) + sum(PRICE - int(self.prices[q]) for q in one if q not in row))
+        if not gain:
+            return 0.0, self.prices[own]
+        size = len(own) + len(block)
+        matrix = csr_array((np.ones(len(rows)), (rows, columns)), shape=(size, len(gain)))
+        solved = linprog(-np.array(gain) / PRICE, A_ub=matrix, b_ub=np.ones(size), method="highs-ds")
+        if solved.status:
+            return 0.0, self.prices[own]
+        duals = np.clip(-solved.ineqlin.marginals[: len(own)], 0.0, 1.0)
+        return -solved.fun * PRICE, np.rint(duals * PRICE).astype(np.int64)

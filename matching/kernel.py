@@ -109,7 +109,7 @@ def refresh(st: State, r: int) -> None:
         _index(st, r, route, line)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _describe(st, route, line, k):
     """Write the node at a position, as it is without those who join it there."""
     dims = st.layout.shape[1]
@@ -133,7 +133,7 @@ def _describe(st, route, line, k):
         line[k, ABOARD + d] = -task[TAKES + d] if off else task[TAKES + d]
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _join(st, route, line, q):
     """Let a task weigh on the fixed stops that it uses."""
     task, terms = st.task[q], st.terms[q, route[POLICY]]
@@ -148,20 +148,20 @@ def _join(st, route, line, q):
                 line[k, ABOARD + d] += -task[TAKES + d] if off else task[TAKES + d]
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _at(line, task, off):
     """Position at which a task boards, or (off = 1) alights."""
     at = task[ON_AT + off]
     return line[at, FIXED_AT] if task[HELD] & (1 + off) else at
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _longest(most, max_ride, slack, direct):
     """Most seconds aboard for a party: its own, the policy's, and what the direct drive allows."""
     return min(most, min(max_ride, (direct * 3 >> 1) + slack))
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _list_caps(st, route, line):
     """Write position of pickup and drop-off and most seconds aboard of every ride that has a limit; count them."""
     work = st.work
@@ -179,7 +179,7 @@ def _list_caps(st, route, line):
     return m
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _time(st, route, line):
     """Work out the earliest and the latest begin at every position, and the harm that the run does as it is."""
     n = route[N]
@@ -211,7 +211,7 @@ def _time(st, route, line):
         route[HARM] = harm * st.weights[HARM_WEIGHT]
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _hold_back(st, n, caps, line):
     """Raise the begin of pickups until no longest ride is exceeded: the least fixpoint."""
     work = st.work
@@ -232,7 +232,7 @@ def _hold_back(st, n, caps, line):
             return
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _load(st, route, line):
     """Sum up what is aboard behind every position, and the seats that are free beside it."""
     dims, fixed_at = st.layout.shape[1], 0
@@ -273,7 +273,7 @@ def _guard(st, r, route, line):
                 line[k, OPEN] = 0
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _allow_detour(st, route, line):
     """Work out how far (seconds of driving) the run may leave its road behind every position; -1 where it may not."""
     n = route[N]
@@ -473,7 +473,7 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
     return looked
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _near_enough(route, line, at, added, extra, k, drive):
     """May the run drive so far for a pickup behind one position and a drop-off behind another?"""
     if line[at, GAP] >= 0 and line[k, GAP] >= 0:
@@ -550,7 +550,7 @@ def _settle(st, r, q, place):
     return harm
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _keep_short(work, n, caps, holds):
     """Hold pickups back until no longest ride is exceeded; False when that breaks a window or has no end."""
     begin, last, dwell, step = work[W_BEGIN], work[W_LAST], work[W_DWELL], work[W_STEP]

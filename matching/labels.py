@@ -107,6 +107,93 @@ def closed(drive):
 
 
 @njit(cache=True)
+def near(seconds, chain, wishes, dwell, ons, on_start, offs, off_start, rounding):
+    """Tell by time alone which wishes a run could meet: picked up on one leg, dropped off on the same or a later one.
+
+    chain: row, earliest, latest and dwell of each stop. wishes: windows of pickup and of drop-off. ons, offs: rows of
+    their points, those of wish q from `start[q]` on. rounding: seconds by which drives may be too long.
+    """
+    stops = len(chain)
+    early, late = chain[:, 1].copy(), chain[:, 2].copy()
+    for k in range(1, stops):
+        early[k] = max(early[k], early[k - 1] + chain[k - 1, 3] + seconds[chain[k - 1, 0], chain[k, 0]] - rounding)
+    for k in range(stops - 2, -1, -1):
+        late[k] = min(late[k], late[k + 1] - chain[k, 3] - seconds[chain[k, 0], chain[k + 1, 0]] + rounding)
+    found = np.zeros(len(wishes), np.bool_)
+    for q in range(len(wishes)):
+        wish = wishes[q]
+        if wish[0] > late[stops - 1] or min(wish[1], wish[3]) < early[0]:
+            continue
+        on, off, direct = ons[on_start[q] : on_start[q + 1]], offs[off_start[q] : off_start[q + 1]], -NEVER
+        for a in on:
+            for b in off:
+                direct = min(direct, 0 if a == b else dwell + seconds[a, b] - rounding)
+        picked = -NEVER
+        for k in range(stops):
+            picked = min(picked, _soonest(seconds, chain, early, late, dwell, wish[0], wish[1], on, k, rounding))
+            if picked < -NEVER:
+                after = max(wish[2], picked + direct)
+                if _soonest(seconds, chain, early, late, dwell, after, wish[3], off, k, rounding) < -NEVER:
+                    found[q] = True
+                    break
+    return found
+
+
+@njit(cache=True)
+def _soonest(seconds, chain, early, late, dwell, since, until, points, k, rounding):
+    """Begin of service at one of these points at or behind stop k, as early as can be; -NEVER where it cannot be."""
+    best, here = -NEVER, chain[k, 0]
+    for at in points:
+        begin = max(since, early[k] if at == here else early[k] + chain[k, 3] + seconds[here, at] - rounding)
+        possible = begin <= until and (k + 1 < len(chain) or at == here)
+        if possible and k + 1 < len(chain) and at != chain[k + 1, 0]:
+            possible = begin + dwell + seconds[at, chain[k + 1, 0]] - rounding <= late[k + 1]
+        elif possible and k + 1 < len(chain):
+            possible = begin <= late[k + 1]
+        if possible:
+            best = min(best, begin)
+    return best
+
+
+@njit(cache=True)
+def prepare(drive, same, early, late, dwell, direct, spare, open_, must):
+    """Tighten the windows of a chain, in place, and give latest begins by leg, as a `Model` has them."""
+    stops, count = len(spare), len(must)
+    busy = np.zeros(stops, np.int64)
+    for k in range(1, stops):
+        early[k] = max(early[k], early[k - 1] if same[k - 1, k] else early[k - 1] + dwell[k - 1] + drive[k - 1, k])
+    for k in range(stops - 2, -1, -1):
+        step = 0 if same[k, k + 1] else dwell[k] + drive[k, k + 1]
+        late[k] = min(late[k], late[k + 1] - step)
+        busy[k] = busy[k + 1] + step
+    latest, joins = np.full((2 * count, stops), NEVER), np.zeros((2 * count, stops), np.bool_)
+    after = np.full((2 * count, stops), NEVER)
+    for end in range(2 * count - 1, -1, -1):
+        node, partner = stops + end, stops + end + count
+        best, beside = NEVER, False
+        for item in range(count):
+            beside |= must[item] and (same[stops + item, node] or same[stops + count + item, node])
+        for k in range(stops - 1, -1, -1):
+            until = late[node]
+            if k < stops - 1:
+                extra = drive[k, node] + drive[node, k + 1] - direct[k]
+                joins[end, k] = extra > spare[k] and not must[end % count]
+                until = min(until, late[k + 1] - (0 if same[node, k + 1] else dwell[node] + drive[node, k + 1]))
+            else:
+                joins[end, k] = True
+            if end < count:
+                onward = 0 if same[node, partner] else dwell[node] + drive[node, partner]
+                until = min(until, after[end + count, k] - onward)
+            soonest = early[k] if same[k, node] else early[k] + dwell[k] + drive[k, node]
+            allowed = not joins[end, k] or (open_[k] and same[k, node]) or beside
+            if allowed and max(soonest, early[node]) <= until:
+                latest[end, k] = until
+            best = max(best, latest[end, k])
+            after[end, k] = best
+    return latest, after, joins, busy
+
+
+@njit(cache=True)
 def _fits(load, more, layouts):
     for layout in layouts:
         if load[0] + more[0] <= layout[0] and load[1] + more[1] <= layout[1] and load[2] + more[2] <= layout[2]:
@@ -304,7 +391,9 @@ def best_set(model, order, weight, floor, labels, most, call):
     field[0, BEGIN], field[0, LEAVE] = model.early[0], model.early[0] + model.dwell[0]
     field[0, GROUP], field[0, UNTIL], field[0, OLDER] = model.dwell[0], model.late[0], -1
     mask[0, :] = 0
-    more, _ = _outlook(model, order, weight, mask[0, TAKEN], mask[0, ABOARD], 0, field[0, BEGIN], field[0, LEAVE], 0, ahead)
+    more, _ = _outlook(
+        model, order, weight, mask[0, TAKEN], mask[0, ABOARD], 0, field[0, BEGIN], field[0, LEAVE], 0, ahead
+    )
     _push(labels, 0, more, 0)
     size, count = 1, 1
     while size:

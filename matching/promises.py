@@ -25,12 +25,14 @@ ENOUGH = 2
 def broken(run: Run, times: TravelTimes, before: Run | None = None) -> list[Broken]:
     """List every promise that `run` would break; an empty list means that it is sound.
 
-    before: the run as it is kept now; then scheduled stops, committed rides, fixed stops and promises made to residents
-    must all still be there, and what `before` breaks itself may stay as it is, but get no worse. A ride that `before`
-    holds and `run` does not must have been cancelled by its rider, and is the caller's to answer for.
+    before: the run as it is kept now, which knows where the vehicle has been; then scheduled stops, committed rides,
+    fixed stops and promises made to residents must all still be there, and what `before` breaks itself may stay as it
+    is, but get no worse. A ride that `before` holds and `run` does not must have been cancelled by its rider, and is
+    the caller's to answer for.
     """
     faults = [*_shape(run)]
     if before is not None:
+        run = replace(run, reached=before.reached)
         faults += _kept(before, run)
     if faults:
         return faults

@@ -33,7 +33,8 @@ class Search(NamedTuple):
     """What a ruin-and-recreate search keeps beside the state of R runs and Q tasks.
 
     first, choice: the runs on which task q may ride are choice[first[q] : first[q + 1]]. near: [Q, NEAR], neighbours
-    of each task, -1 behind the last. version, kept, best_version: [R]. known: [choices, 2] versions, and place:
+    of each task, -1 behind the last. version, kept, best_version: [R]; floor, struck: [R],
+    the version from which on the run only got more riders this round, and whether it lost any. known: [choices, 2] versions, and place:
     [choices, 2, FOUND], the best places found on them. best_*: the best plan. old_*: what a round may have to restore;
     run_round, task_round: the round that last saved each, in the order of run_list and task_list. column, word, hashed:
     the columns, their content, a hash table over them; salt: [Q] random numbers. bank: tasks to be put back.
@@ -44,6 +45,8 @@ class Search(NamedTuple):
     near: Any
     version: Any
     kept: Any
+    floor: Any
+    struck: Any
     known: Any
     place: Any
     best_route: Any
@@ -107,6 +110,7 @@ def _save_run(st, se, r):
     if m == TOUCHED:
         return False
     se.run_round[r], se.run_list[m], se.kept[r] = count[ROUND], r, se.version[r]
+    se.floor[r], se.struck[r] = count[VERSION], 0
     count[RUNS] += 1
     se.old_route[m] = st.route[r]
     rows = max(st.route[r, N], st.route[r, RIDERS])
@@ -146,37 +150,64 @@ def _restore(st, se):
 
 
 @njit(cache=True)
-def _changed(st, se, r):
-    refresh(st, r)
+def _count_up(se, r):
+    """Give a run that changed a version of its own."""
     se.count[VERSION] += 1
     se.version[r] = se.count[VERSION]
 
 
 @njit(cache=True)
 def _best_place(st, se, q):
-    """Find the cheapest known place of a task over its runs, now and then overlooking one: its choice and side, or -1."""
+    """Find the cheapest place of a task over its runs, now and then overlooking one: its choice and side, or -1.
+
+    A run that only got more riders since a place was looked for has none that is cheaper: such runs come last, and are
+    searched only when what they were known for is cheaper than what was found.
+    """
     best, cost = -1, FAR
-    for c in range(se.first[q], se.first[q + 1]):
-        if _draw(se.count, 64) == 0:
-            continue
-        r = se.choice[c]
-        version = se.version[r]
-        side = 0 if se.known[c, 0] == version else 1
-        if se.known[c, side] != version:
-            old = se.kept[r] if se.run_round[r] == se.count[ROUND] else version
-            if se.known[c, 0] == old:
-                side = 1
-            elif se.known[c, 1] == old or se.known[c, 0] < se.known[c, 1]:
-                side = 0
-            else:
-                side = 1
-            se.place[c, side, COST] = FAR
-            if st.route[r, N] + 2 < st.line.shape[1] and st.route[r, RIDERS] + 1 < st.line.shape[1]:
-                scan(st, r, q, FAR, False, se.place[c, side : side + 1])
-            se.known[c, side] = version
-        if se.place[c, side, COST] < cost:
-            best, cost = 2 * c + side, se.place[c, side, COST]
+    for late in range(2):
+        for c in range(se.first[q], se.first[q + 1]):
+            r = se.choice[c]
+            side = _side(se, c, r)
+            if side >= 0:
+                if not late and se.place[c, side, COST] < cost and _draw(se.count, 64):
+                    best, cost = 2 * c + side, se.place[c, side, COST]
+            elif late and _least(se, c, r) < cost and _draw(se.count, 64):
+                side = _look(st, se, q, c, r)
+                if se.place[c, side, COST] < cost:
+                    best, cost = 2 * c + side, se.place[c, side, COST]
     return best
+
+
+@njit(cache=True)
+def _side(se, c, r):
+    """Where the place on the run as it is stands, or -1 when it is not known."""
+    if se.known[c, 0] == se.version[r]:
+        return 0
+    return 1 if se.known[c, 1] == se.version[r] else -1
+
+
+@njit(cache=True)
+def _least(se, c, r):
+    """What a place on a run costs at the least, by what is known of it with fewer riders."""
+    least = 0
+    if se.run_round[r] == se.count[ROUND]:
+        for side in range(2):
+            known = se.known[c, side]
+            if known > se.floor[r] or (known == se.kept[r] and not se.struck[r]):
+                least = max(least, se.place[c, side, COST])
+    return least
+
+
+@njit(cache=True)
+def _look(st, se, q, c, r):
+    """Search a run for a task; what is known of the run as it was accepted is not overwritten."""
+    old = se.kept[r] if se.run_round[r] == se.count[ROUND] else -1
+    side = 1 if se.known[c, 0] == old or (se.known[c, 1] != old and se.known[c, 1] < se.known[c, 0]) else 0
+    se.place[c, side, COST] = FAR
+    if st.route[r, N] + 2 < st.line.shape[1] and st.route[r, RIDERS] + 1 < st.line.shape[1]:
+        scan(st, r, q, FAR, False, se.place[c, side : side + 1])
+    se.known[c, side] = se.version[r]
+    return side
 
 
 @njit(cache=True)
@@ -197,12 +228,14 @@ def _ruin(st, se, most):
         elif removed < target and not (skip and _draw(count, 4) < skip) and _save_run(st, se, r):
             _save_task(st, se, q)
             strike(st, q)
-            se.version[r] = -1
+            se.struck[r] = 1
             bank[filled] = q
             filled += 1
             removed += 1
     for m in range(count[RUNS]):
-        _changed(st, se, se.run_list[m])
+        refresh(st, se.run_list[m])
+        _count_up(se, se.run_list[m])
+        se.floor[se.run_list[m]] = count[VERSION] - 1
     return filled
 
 
@@ -250,8 +283,7 @@ def _recreate(st, se, filled):
         if se.place[c, side, COST] < st.task[q, WEIGHT] and _save_run(st, se, r):
             _save_task(st, se, q)
             put(st, q, r, se.place[c, side])
-            se.count[VERSION] += 1
-            se.version[r] = se.count[VERSION]
+            _count_up(se, r)
 
 
 @njit(cache=True)
@@ -275,6 +307,8 @@ def search(st: Any, se: Any, rounds: int, hot: float, cold: float, most: int) ->
             count[CURRENT] += st.route[r, DRIVE] + st.route[r, HARM]
         for m in range(count[TASKS]):
             count[CURRENT] += _stands_for(st, se.task_list[m])
+        for m in range(count[RUNS]):
+            _keep_column(st, se, se.run_list[m])
         heat *= cooling
         luck = (1 + _draw(count, 1 << 24)) / (1 << 24)
         if count[CURRENT] < before - heat * math.log(luck):
@@ -324,8 +358,7 @@ def rewind(st: Any, se: Any) -> None:
 def begin(st: Any, se: Any) -> None:
     """Start a search from the runs as they are."""
     for r in range(len(st.route)):
-        se.count[VERSION] += 1
-        se.version[r] = se.count[VERSION]
+        _count_up(se, r)
         _keep_column(st, se, r)
     se.count[CURRENT] = worth(st)
     _keep_best(st, se)
@@ -393,8 +426,7 @@ def take_column(st: Any, se: Any, r: int, c: int) -> None:
             st.line[r, k, NODE] = se.word[w + k]
         st.route[r, N], st.route[r, RIDERS] = se.column[c, C_NODES], riders
     refresh(st, r)
-    se.count[VERSION] += 1
-    se.version[r] = se.count[VERSION]
+    _count_up(se, r)
 
 
 @njit(cache=True)

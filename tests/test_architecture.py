@@ -14,7 +14,14 @@ ROOMS = ("routing", "matching", "webapp")
 FLOORS = {
     0: ["routing.times"],
     1: ["routing.area", "routing.ways", "matching.model"],
-    2: ["routing.streets", "routing.places", "matching.schedule", "matching.promises", "matching.eligibility"],
+    2: [
+        "routing.streets",
+        "routing.places",
+        "matching.schedule",
+        "matching.promises",
+        "matching.eligibility",
+        "matching.objective",
+    ],
     3: [
         "routing.network",
         "routing.snapping",

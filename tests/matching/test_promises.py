@@ -380,6 +380,14 @@ def test_a_ride_that_is_over_is_history(dropoff: str, faults: list[Rule]) -> Non
     assert rules(late) == faults
 
 
+def test_a_plan_that_forgets_where_the_vehicle_is_is_judged_by_where_it_is() -> None:
+    strict = replace(BUS, policy=replace(OPEN, max_extra=0))
+    late = replace(strict, done=1, reached=(EIGHT + 60,))
+    slower = carrying(resident("b", dwell=1), strict)
+    assert broken(slower, GRID, late) == [Broken(Rule.EXTRA, "school", 61)]
+    assert rules(strict, late) == []
+
+
 def test_a_past_longer_than_the_run_is_no_past() -> None:
     assert rules(replace(BUS, stops=BUS.stops[:1], rides=(), reached=(EIGHT, EIGHT))) == [Rule.DONE]
 

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from tests.webapp.conftest import HELSINKI, Clock
-from tests.webapp.toy_records import settled
+from tests.webapp.toy_records import booking, keep, put, settled, with_ride
 from webapp.db import tables
 from webapp.db.migrations import config_for
 from webapp.db.store import Store, StoreError
@@ -52,6 +52,20 @@ def test_records_of_a_newer_version_are_left_alone(store: Store) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = 'r9999'"))
     with pytest.raises(StoreError, match="this version of Noriai"):
         store.migrate()
+
+
+def test_what_an_earlier_version_wrote_reads_as_before(store: Store) -> None:
+    run = keep(store, with_ride(settled(store), "r1"))
+    put(store, booking("r1"))
+    with store._database.migrating() as connection:
+        command.downgrade(config_for(connection), "r0001")
+        connection.execute(text("UPDATE run SET layouts = '[[4, 0]]'"))
+    store.migrate()
+    with store.read() as records:
+        assert records.get_run("bus") == run
+        request = records.get_request("wish")
+        assert (request.purpose, request.after, request.stowage) == ("", None, 0)
+        assert [one.id for one in records.list_bookings(run_id="bus")] == ["r1"]
 
 
 def test_the_first_step_can_be_taken_back(store: Store) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from matching import solver
+from matching import promises, solver
 from matching.model import Load, Rule
 from routing.times import Place
 from tests.webapp.conftest import Clock
-from tests.webapp.small_town import EIGHT, KAMP, LIISANKATU, MINUTE, MONDAY, NEIGHBOUR, RAUTATIENTORI
+from tests.webapp.small_town import EIGHT, KAMP, LIISANKATU, MINUTE, MONDAY, NEIGHBOUR, RAUTATIENTORI, RESSU
 from tests.webapp.wishes import BUS, VAN, ask, book, newcomer, rider_id, run_of, tamper, tap
 from webapp.db import tables
 from webapp.services import booking, planning
@@ -191,6 +191,26 @@ def test_a_sound_town_has_nothing_to_hide(town: Town) -> None:
     cancel(town, made[0])
     assert planning.verify(town, MONDAY) == (5, [])
     assert planning.verify(town, MONDAY.replace(day=24)) == (0, [])
+
+
+def test_a_bus_on_its_way_has_nothing_to_hide(town: Town) -> None:
+    book(town)
+    for stop in ("liisankatu", "station"):
+        tap(town, BUS, stop, "arrived")
+    assert run_of(town).reached != ()
+    assert planning.verify(town)[1] == []
+
+
+def test_who_gives_a_seat_on_a_late_bus_back_breaks_no_promise(town: Town, clock: Clock) -> None:
+    made = book(town, ends=(KAMP, RESSU), arrive=EIGHT + 30 * MINUTE)
+    clock.forward(3600 + 9 * MINUTE)
+    tap(town, BUS, "liisankatu", "arrived")
+    late = run_of(town)
+    assert late.reached == (EIGHT + 9 * MINUTE,)
+    assert promises.broken(late, town.roads) != []
+    cancel(town, made)
+    assert riding(town) == set()
+    assert planning.verify(town)[1] == []
 
 
 TAMPERED = {

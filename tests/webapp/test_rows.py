@@ -6,8 +6,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.model import Policy, Run
+from matching.model import Capacity, Load, Policy, Run
 from routing.times import Place
+from tests.matching.toy import morning_bus
 from webapp.db import rows
 
 DEGREES = st.floats(-180, 180)
@@ -28,6 +29,22 @@ def test_a_policy_survives_as_text(policy: Policy) -> None:
 def test_equal_policies_give_equal_text(riders: set[str]) -> None:
     policies = (Policy(riders=frozenset(order)) for order in (sorted(riders), sorted(riders, reverse=True)))
     assert len({json.dumps(rows.policy_to_json(policy)) for policy in policies}) == 1
+
+
+def test_layouts_keep_their_room_to_stow_things_and_older_ones_have_none() -> None:
+    capacity = Capacity((Load(4, 0, 2), Load(2, 1, 1)))
+    assert rows.layouts_from_json(rows.layouts_to_json(capacity)) == capacity
+    assert rows.layouts_from_json([[4, 0], [2, 1]]) == Capacity((Load(4), Load(2, 1)))
+
+
+def test_a_plan_of_an_older_version_has_nothing_of_what_came_later() -> None:
+    run = morning_bus()
+    kept = rows.plan_to_json(run)
+    for later, parts in (("stowage", kept["capacity"]["layouts"]), ("apart", kept["rides"]), ("after", kept["rides"])):
+        for part in parts:
+            del part[later]
+    del kept["reached"], kept["frozen"], kept["policy"]["dwell_needs"], kept["policy"]["freeze"]
+    assert rows.plan_from_json(kept) == run
 
 
 def test_what_an_older_policy_did_not_name_has_its_default() -> None:

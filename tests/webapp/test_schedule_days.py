@@ -51,7 +51,7 @@ def test_a_vehicle_is_kept_with_its_layouts_whenever_it_drives(town: Town) -> No
     schedules.keep(town, checked, operator="school", actor=None)
     with town.store.read() as records:
         vehicle = next(one for one in records.list_vehicles("school") if one.code == "B7")
-    assert vehicle.layouts == [[4, 0], [2, 1]]
+    assert vehicle.layouts == [[4, 0, 0], [2, 1, 0]]
 
 
 def test_vehicles_are_never_in_two_places_on_the_demo_day(demo_town: Town) -> None:

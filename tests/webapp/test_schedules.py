@@ -152,6 +152,13 @@ def test_a_run_that_has_begun_is_held(town: Town, kind: str) -> None:
     assert take_in(town, EARLIER) == Kept(0, 3, MONDAYS_AND_TUESDAYS, ("D2 2026-11-23",))
 
 
+def test_a_run_that_has_begun_does_not_look_changed(town: Town) -> None:
+    take_in(town, TWO)
+    for stop in ("s1", "s2"):
+        tap(town, run_id("school", "D2", MONDAY), stop, "arrived")
+    assert take_in(town, TWO).unchanged == 2 * MONDAYS_AND_TUESDAYS
+
+
 def test_who_cancelled_holds_nothing_up(town: Town) -> None:
     take_in(town, TWO)
     made = book(town, run=run_id("school", "D2", MONDAY), ends=(LIISANKATU, RESSU), depart=9 * 3600 - 600)

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from matching.model import Capacity, Rule
-from tests.matching.toy import GRID, care_van, morning_bus
+from matching.model import Capacity, Load, Rule, Window
+from tests.matching.toy import EIGHT, GRID, OPEN, care_van, morning_bus
 from tests.webapp.toy_records import (
     MONDAY,
     SUNDAY_MORNING,
@@ -18,6 +18,7 @@ from tests.webapp.toy_records import (
     happen,
     keep,
     put,
+    resident,
     settle,
     settled,
     user,
@@ -41,6 +42,17 @@ def test_a_run_comes_back_exactly_as_it_was_kept(store: Store) -> None:
     with store.read() as records:
         assert records.list_runs(MONDAY) == kept == [morning_bus(), care_van()]
         assert records.list_runs(MONDAY, "school") == [records.get_run("bus")]
+
+
+def test_whatever_a_ride_takes_and_whom_it_may_not_meet_comes_back(store: Store) -> None:
+    run = settled(store)
+    one, two = resident("r1"), resident("r2")
+    loaded = replace(one, party=Load(1, 0, 2), needs=frozenset({"AV-12"}), apart=frozenset({"loud"}))
+    roomy = replace(run, capacity=Capacity((Load(6, 0, 2), Load(4, 1, 3))))
+    kept = keep(store, replace(roomy, rides=(*run.rides, loaded, replace(two, after="r1"))))
+    with store.read() as records:
+        assert records.get_run("bus") == records.history("bus")[-1].run == kept
+        assert kept.rides[-2:] == (loaded, replace(two, after="r1"))
 
 
 def test_a_changed_run_comes_back_in_its_new_order(store: Store) -> None:
@@ -196,6 +208,61 @@ def test_stops_that_the_vehicle_has_reached_are_done(
     happen(store, *(event(f"e{k}", stop, kind) for k, (stop, kind) in enumerate(said)))
     with store.read() as records:
         assert records.get_run("bus").done == done
+
+
+@pytest.mark.parametrize(
+    ("said", "reached"),
+    [
+        ([], []),
+        ([("a", "arrived", 60)], [60]),
+        ([("a", "departed", 60)], [60]),
+        ([("a", "departed", 90), ("a", "arrived", 60)], [60]),
+        ([("a", "arrived", 90), ("a", "arrived", 60)], [60]),
+        ([("a", "boarded", 60)], []),
+        ([("b", "arrived", 300)], []),
+        ([("a", "arrived", 60), ("b", "arrived", 300)], [60, 300]),
+        ([("a", "arrived", 60), ("c", "arrived", 900)], [60]),
+        ([("a", "arrived", -600), ("b", "arrived", 60)], [0, 120]),
+        ([("a", "arrived", 600), ("b", "arrived", 540)], [600, 600]),
+        ([("a", "arrived", 60), ("gone", "arrived", 90)], [60]),
+    ],
+)
+def test_service_began_when_the_vehicle_came_but_not_before_it_was_due(
+    store: Store, said: list[tuple[str, str, int]], reached: list[int]
+) -> None:
+    settled(store)
+    happen(store, *(event(f"e{k}", stop, kind, EIGHT + at) for k, (stop, kind, at) in enumerate(said)))
+    with store.read() as records:
+        assert records.get_run("bus").reached == tuple(EIGHT + at for at in reached)
+
+
+@pytest.mark.parametrize(("came", "began"), [(60, 60), (0, 60), (90, 90)])
+def test_nobody_was_left_behind_before_the_minute_that_they_were_promised(store: Store, came: int, began: int) -> None:
+    run = settled(store)
+    told = replace(resident("r1"), board=Window(EIGHT + 60, EIGHT + 600))
+    keep(store, replace(run, rides=(*run.rides, told)))
+    happen(store, event("e", "a", "arrived", EIGHT + came))
+    with store.read() as records:
+        assert records.get_run("bus").reached == (EIGHT + began,)
+
+
+def test_a_change_on_the_way_is_kept_with_where_the_vehicle_was(store: Store) -> None:
+    run = settled(store)
+    happen(store, event("e", "a", "arrived", EIGHT + 60))
+    kept = keep(store, replace(with_ride(run, "r1", "b"), frozen=3))
+    assert (kept.done, kept.reached, kept.frozen) == (1, (EIGHT + 60,), 0)
+    with store.read() as records:
+        assert records.get_run("bus") == records.history("bus")[-1].run == kept
+
+
+def test_a_late_bus_takes_no_harm_and_lets_its_riders_go(store: Store) -> None:
+    strict = replace(settled(store), policy=replace(OPEN, max_extra=0))
+    riding = keep(store, with_ride(strict, "r1", "b"))
+    happen(store, event("e", "a", "arrived", EIGHT + 60))
+    with pytest.raises(PromiseBroken) as refusal:
+        keep(store, replace(riding, rides=(*riding.rides, replace(resident("r2", "b"), dwell=30))))
+    assert Rule.EXTRA in {fault.rule for fault in refusal.value.broken}
+    assert keep(store, replace(riding, rides=riding.rides[:-1])).residents == ()
 
 
 def test_a_resident_cannot_board_where_the_bus_has_left(store: Store) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from matching.model import DAY, Detour, Policy, Rule
+from matching.model import DAY, Detour, Load, Policy, Rule
+from matching.objective import Objective
 from routing.times import RoadError
 from webapp.config import Settings
 from webapp.resources import data_path
-from webapp.town import Town, open_town, read_policy
+from webapp.town import Town, open_town, read_objective, read_policy
 
 DEMO = tomllib.loads(data_path("policies", "demo-town.toml").read_text(encoding="utf-8"))
 
@@ -40,6 +41,20 @@ def test_what_a_town_leaves_open_is_as_strict_as_can_be() -> None:
     assert not policy.admits(["registered"])
 
 
+def test_a_towns_rules_say_what_a_need_takes_and_how_long_before_a_stop_nothing_changes() -> None:
+    policy = with_rules(dwell_needs_seconds={"AV-12": 15, "AV-01": 30}, freeze_minutes=5)
+    assert (policy.dwell_needs, policy.freeze) == ((("AV-01", 30), ("AV-12", 15)), 300)
+    assert read_policy(DEMO).dwell_for(Load(1), {"AV-01"}) == 60
+
+
+def test_a_town_says_what_plans_are_compared_by(town: Town) -> None:
+    said = {"unserved_minutes": 100, "refused_minutes": 10, "harm": 3, "classes_minutes": {"medical": 200}}
+    assert read_objective({"objective": said}) == Objective(6000, (("medical", 12_000),), 600, 3)
+    assert read_objective({"objective": {"harm": 0}}) == replace(Objective(), harm=0)
+    assert read_objective({}) == Objective()
+    assert dict(town.objective.classes)["medical"] > town.objective.unserved
+
+
 @pytest.mark.parametrize(
     ("said", "closes"),
     [("none", None), ("previous day 16:00", 16 * 3600 - DAY), ("previous day 8:30", 8 * 3600 + 1800 - DAY)],
@@ -48,7 +63,9 @@ def test_booking_may_close_the_day_before(said: str, closes: int | None) -> None
     assert with_rules(closes=said).closes == closes
 
 
-@pytest.mark.parametrize("changes", [{"closes": "at noon"}, {"detour": "anywhere"}, {"max_ride_minutes": "long"}])
+@pytest.mark.parametrize(
+    "changes", [{"closes": "at noon"}, {"detour": "anywhere"}, {"max_ride_minutes": "long"}, {"freeze_minutes": "?"}]
+)
 def test_rules_that_nobody_can_read_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         with_rules(**changes)

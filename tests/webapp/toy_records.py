@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import SQLModel
 
@@ -10,6 +11,7 @@ from matching import model
 from tests.matching.toy import EIGHT, GRID, corner, morning_bus
 from webapp.db import tables
 from webapp.db.store import Door, RunHead, Store
+from webapp.service_day import instant_of
 
 MONDAY = date(2026, 11, 23)
 SUNDAY_MORNING = datetime(2026, 11, 22, 9, 0)
@@ -66,9 +68,9 @@ def resident(name: str, pickup: str = "a", dropoff: str = "school") -> model.Rid
     return model.Ride(name, pickup, dropoff, model.Load(1), max_ride=3600, groups=frozenset({"registered"}))
 
 
-def with_ride(run: model.Run, name: str) -> model.Run:
-    """Seat one more resident from the first stop to the school."""
-    return replace(run, rides=(*run.rides, resident(name)))
+def with_ride(run: model.Run, name: str, pickup: str = "a") -> model.Run:
+    """Seat one more resident to the school, from the first stop or another."""
+    return replace(run, rides=(*run.rides, resident(name, pickup)))
 
 
 def with_detour(run: model.Run, name: str) -> model.Run:
@@ -102,7 +104,9 @@ def booking(name: str, **changes: Any) -> tables.Booking:
     return tables.Booking(**fields)
 
 
-def event(name: str, stop_id: str, kind: str) -> tables.Event:
+def event(name: str, stop_id: str, kind: str, at: int | None = None) -> tables.Event:
+    """Make an event of the bus; `at` is when it happened, seconds of Monday in Helsinki (else the Sunday before)."""
+    happened = SUNDAY_MORNING if at is None else instant_of(at, MONDAY, ZoneInfo("Europe/Helsinki"))
     return tables.Event(
-        id=name, run_id="bus", stop_id=stop_id, kind=kind, happened_at=SUNDAY_MORNING, received_at=SUNDAY_MORNING
+        id=name, run_id="bus", stop_id=stop_id, kind=kind, happened_at=happened, received_at=SUNDAY_MORNING
     )

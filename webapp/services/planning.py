@@ -43,9 +43,7 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
         refusals = {row.id: wishes.count_refusals(records, row) for row in waiting}
     if not runs:
         return Replanned(before=0, after=0, booked=(), drive_before=0, drive_after=0)
-    asked = [
-        wishes.trip_request(town, row, riders[row.rider_id], runs, refusals=refusals[row.id]) for row in waiting
-    ]
+    asked = [wishes.trip_request(town, row, riders[row.rider_id], runs, refusals=refusals[row.id]) for row in waiting]
     now = town.seconds_now(day)
     asked = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in asked]
     open_runs = [run for run in runs if run.policy.riders and not promises.broken(run, town.roads)]
