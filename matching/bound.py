@@ -161,11 +161,8 @@ class _Day:
         if run.policy.detour is Detour.UP_TO:  # another leg may seem to win what rounding took from it
             spare[spare >= 0] += int(sum(max(0, a - drive[k, k + 1]) for k, a in enumerate(direct)))
         open_ = np.array(chain.open)
-        must = np.array([one.must for one in offers], dtype=np.bool_)
         count = len(offers)
-        latest, after, joins, busy = prepare(
-            drive, same, early, late, dwell, np.array([*direct, 0]), spare, open_, must
-        )
+        latest, after, joins, busy = prepare(drive, same, early, late, dwell, np.array([*direct, 0]), spare, open_)
         last, n = len(chain.stops) - 1, len(chain.stops)
         on, off = np.arange(n, n + count), np.arange(n + count, n + 2 * count)
         away = ~same[off, last]
@@ -185,7 +182,7 @@ class _Day:
             longest=np.array([one.ride.max_ride for one in offers], dtype=np.int64),
             cost=cost,
             busy=busy,
-            must=must,
+            must=np.array([one.must for one in offers], dtype=np.bool_),
         )
 
 
@@ -409,16 +406,23 @@ class _Search:
 
     def improve(self, until: float) -> None:
         """Lower the bound until that time (of the monotonic clock), or until the known plan is proved to be best."""
+        idle = 0
         for turn in count():
-            blocks = self._blocks(turn)
-            before = self.bound
-            for number, block in enumerate(blocks):
+            blocks, before, done = self._blocks(turn), self._total, True
+            left = len(self.worth)
+            for block in blocks:
                 now = monotonic()
                 if now >= until or self.bound <= self._enough:
                     return
-                self._improve(block, now + (until - now) / (len(blocks) - number))
-            if len(blocks) < 2 or self.bound == before:
+                done &= self._improve(block, now + (until - now) * len(block) / left)
+                left -= len(block)
+            idle = idle + 1 if done and before - self._total < NEAR else 0
+            if idle == min(2, len(blocks)):
                 return
+
+    @property
+    def _total(self) -> int:
+        return int(self.prices.sum() + self.worth.sum())
 
     def _blocks(self, turn: int) -> list[list[int]]:
         """Part the runs into blocks that share many requests; another way each turn."""
@@ -435,17 +439,21 @@ class _Search:
             blocks.append(block)
         return blocks
 
-    def _improve(self, block: list[int], until: float) -> None:
-        """Lower the prices of requests that only these runs can carry, by column generation."""
+    def _improve(self, block: list[int], until: float) -> bool:
+        """Lower the prices of requests that only these runs can carry, by column generation; False if time ran out."""
         inside = set(block)
         own = np.array([q for q, runs in enumerate(self._runs_of) if runs and runs <= inside], dtype=np.int64)
         target, most = self.prices[own] * 9 // 10, FEW
-        while len(own) and monotonic() < until:
+        if not len(own):
+            return True
+        if all(self._sets[run] for run in block):
+            target = (self.prices[own] + self._program(block, own)[1]) // 2
+        while monotonic() < until:
             trial = self.prices.copy()
             trial[own] = target
             tried = self._try(block, trial, most, until)
             if tried is None:
-                return
+                return False
             worth, open_, fresh = tried
             best = int(self.prices[own].sum() + self.worth[block].sum())
             better = int(trial[own].sum() + worth.sum()) < best
@@ -454,13 +462,14 @@ class _Search:
                 self.prices[own], self.worth[block] = trial[own], worth
             least, duals = self._program(block, own)
             if self.bound <= self._enough or best - least < NEAR:
-                return
+                return True
             stuck = not better and not fresh
             if open_ > OPEN_SHARE * (best - least) or (stuck and open_):
                 if most == MANY and stuck:
-                    return
+                    return True
                 most = min(2 * most, MANY)
             target = duals if stuck else (self.prices[own] + duals) // 2
+        return False
 
     def _try(self, block: list[int], prices: Numbers, most: int, until: float) -> tuple[Numbers, int, int] | None:
         """Search each run's best set at these prices; None when time is up.
@@ -482,7 +491,7 @@ class _Search:
         weight = np.where(model.must, MUST, np.where(who >= 0, PRICE - prices[who], 0))
         order = np.flatnonzero(weight > 0)
         order = order[np.argsort(-weight[order] / np.maximum(model.cost[order], 0.5), kind="stable")]
-        spilt, order = int(weight[order[ITEMS:]].sum()), order[:ITEMS]
+        spilt, order = int(weight[order[ITEMS:]][~model.must[order[ITEMS:]]].sum()), order[:ITEMS]
         floor = MUST * int(model.must[order].sum())
         if not len(order) or model.must[order].all():
             return spilt, 0, set()
@@ -502,11 +511,11 @@ class _Search:
                 columns += [len(gain)] * (len(inside) + 1)
                 gain.append(PRICE * len(inside) + sum(PRICE - int(self.prices[q]) for q in one if q not in row))
         if not gain:
-            return 0.0, self.prices[own]
+            return 0.0, np.zeros_like(own)
         size = len(own) + len(block)
         matrix = csr_array((np.ones(len(rows)), (rows, columns)), shape=(size, len(gain)))
         solved = linprog(-np.array(gain) / PRICE, A_ub=matrix, b_ub=np.ones(size), method="highs-ds")
-        if solved.status:
+        if solved.status:  # HiGHS gave up: the prices as they are prove as much as before
             return 0.0, self.prices[own]
         duals = np.clip(-solved.ineqlin.marginals[: len(own)], 0.0, 1.0)
         return -solved.fun * PRICE, np.rint(duals * PRICE).astype(np.int64)

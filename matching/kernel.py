@@ -85,15 +85,16 @@ class State(NamedTuple):
 @njit(cache=True)
 def refresh(st: State, r: int) -> None:
     """Work out everything about a run that a search needs, from its nodes and riders."""
-    route, line = st.route[r], st.line[r]
+    route, line, seconds = st.route[r], st.line[r], st.seconds
+    fixed, task, point, terms, dims = st.fixed, st.task, st.point, st.terms, st.layout.shape[1]
     n = route[N]
     for k in range(n):
-        _describe(st, route, line, k)
+        _describe(route, line, k, fixed, task, point, terms, dims)
     for m in range(route[RIDERS]):
-        _join(st, route, line, line[m, RIDER])
+        _join(route, line, line[m, RIDER], task, terms, dims)
     drive = 0
     for k in range(n - 1):
-        leg = st.seconds[line[k, PLACE], line[k + 1, PLACE]]
+        leg = seconds[line[k, PLACE], line[k + 1, PLACE]]
         line[k, LEG] = leg
         drive += leg
     line[n - 1, LEG] = 0
@@ -110,49 +111,49 @@ def refresh(st: State, r: int) -> None:
 
 
 @njit(cache=True, inline="always")
-def _describe(st, route, line, k):
+def _describe(route, line, k, fixed, task, point, terms, dims):
     """Write the node at a position, as it is without those who join it there."""
-    dims = st.layout.shape[1]
     node = line[k, NODE]
     if node < OWN:
-        f = st.fixed[route[FIX] + node]
+        f = route[FIX] + node
         line[node, FIXED_AT] = k
-        line[k, PLACE], line[k, EARLIEST], line[k, LATEST] = f[F_PLACE], f[F_EARLIEST], f[F_LATEST]
-        line[k, DWELL], line[k, PEOPLE], line[k, OPEN], line[k, EVENTS] = f[F_DWELL], f[F_PEOPLE], f[F_OPEN], f[F_EVENTS]
+        line[k, PLACE], line[k, EARLIEST], line[k, LATEST] = fixed[f, F_PLACE], fixed[f, F_EARLIEST], fixed[f, F_LATEST]
+        line[k, DWELL], line[k, PEOPLE] = fixed[f, F_DWELL], fixed[f, F_PEOPLE]
+        line[k, OPEN], line[k, EVENTS] = fixed[f, F_OPEN], fixed[f, F_EVENTS]
         for d in range(dims):
             line[k, ABOARD + d] = 0
-        return
-    q = (node - OWN) >> 1
-    off = (node - OWN) & 1
-    task, terms = st.task[q], st.terms[q, route[POLICY]]
-    task[ON_AT + off] = k
-    line[k, PLACE] = st.point[task[ON_POINT + off], 0]
-    line[k, EARLIEST], line[k, LATEST] = terms[T_EARLIEST + 2 * off], terms[T_LATEST + 2 * off]
-    line[k, DWELL], line[k, PEOPLE], line[k, OPEN], line[k, EVENTS] = terms[T_DWELL], 0, 0, 1
-    for d in range(dims):
-        line[k, ABOARD + d] = -task[TAKES + d] if off else task[TAKES + d]
+    else:
+        q, off, policy = (node - OWN) >> 1, (node - OWN) & 1, route[POLICY]
+        task[q, ON_AT + off] = k
+        line[k, PLACE] = point[task[q, ON_POINT + off], 0]
+        line[k, EARLIEST] = terms[q, policy, T_EARLIEST + 2 * off]
+        line[k, LATEST] = terms[q, policy, T_LATEST + 2 * off]
+        line[k, DWELL] = terms[q, policy, T_DWELL]
+        line[k, PEOPLE], line[k, OPEN], line[k, EVENTS] = 0, 0, 1
+        for d in range(dims):
+            line[k, ABOARD + d] = task[q, TAKES + d] * (1 - 2 * off)
 
 
 @njit(cache=True, inline="always")
-def _join(st, route, line, q):
+def _join(route, line, q, task, terms, dims):
     """Let a task weigh on the fixed stops that it uses."""
-    task, terms = st.task[q], st.terms[q, route[POLICY]]
+    policy = route[POLICY]
     for off in range(2):
-        if task[HELD] & (1 + off):
-            k = line[task[ON_AT + off], FIXED_AT]
-            line[k, EARLIEST] = max(line[k, EARLIEST], terms[T_EARLIEST + 2 * off])
-            line[k, LATEST] = min(line[k, LATEST], terms[T_LATEST + 2 * off])
-            line[k, DWELL] += terms[T_DWELL]
+        if task[q, HELD] & (1 + off):
+            k = line[task[q, ON_AT + off], FIXED_AT]
+            line[k, EARLIEST] = max(line[k, EARLIEST], terms[q, policy, T_EARLIEST + 2 * off])
+            line[k, LATEST] = min(line[k, LATEST], terms[q, policy, T_LATEST + 2 * off])
+            line[k, DWELL] += terms[q, policy, T_DWELL]
             line[k, EVENTS] += 1
-            for d in range(st.layout.shape[1]):
-                line[k, ABOARD + d] += -task[TAKES + d] if off else task[TAKES + d]
+            for d in range(dims):
+                line[k, ABOARD + d] += task[q, TAKES + d] * (1 - 2 * off)
 
 
 @njit(cache=True, inline="always")
-def _at(line, task, off):
+def _at(task, line, q, off):
     """Position at which a task boards, or (off = 1) alights."""
-    at = task[ON_AT + off]
-    return line[at, FIXED_AT] if task[HELD] & (1 + off) else at
+    at = task[q, ON_AT + off]
+    return line[at, FIXED_AT] if task[q, HELD] & (1 + off) else at
 
 
 @njit(cache=True, inline="always")
@@ -164,17 +165,17 @@ def _longest(most, max_ride, slack, direct):
 @njit(cache=True, inline="always")
 def _list_caps(st, route, line):
     """Write position of pickup and drop-off and most seconds aboard of every ride that has a limit; count them."""
-    work = st.work
-    m = route[RIDERS]
+    work, task, terms, point, seconds, cap = st.work, st.task, st.terms, st.point, st.seconds, st.cap
+    m, policy = route[RIDERS], route[POLICY]
     for i in range(m):
         q = line[i, RIDER]
-        task, terms = st.task[q], st.terms[q, route[POLICY]]
-        work[W_ON, i], work[W_OFF, i] = _at(line, task, 0), _at(line, task, 1)
-        direct = st.seconds[st.point[task[ON_POINT], 0], st.point[task[OFF_POINT], 0]]
-        work[W_MOST, i] = _longest(task[LONGEST], terms[T_MAX_RIDE], terms[T_RIDE_SLACK], direct)
+        work[W_ON, i], work[W_OFF, i] = _at(task, line, q, 0), _at(task, line, q, 1)
+        direct = seconds[point[task[q, ON_POINT], 0], point[task[q, OFF_POINT], 0]]
+        most, slack = terms[q, policy, T_MAX_RIDE], terms[q, policy, T_RIDE_SLACK]
+        work[W_MOST, i] = _longest(task[q, LONGEST], most, slack, direct)
     for c in range(route[CAP], route[CAP_END]):
-        work[W_ON, m], work[W_OFF, m] = line[st.cap[c, 0], FIXED_AT], line[st.cap[c, 1], FIXED_AT]
-        work[W_MOST, m] = st.cap[c, 2]
+        work[W_ON, m], work[W_OFF, m] = line[cap[c, 0], FIXED_AT], line[cap[c, 1], FIXED_AT]
+        work[W_MOST, m] = cap[c, 2]
         m += 1
     return m
 
@@ -182,7 +183,7 @@ def _list_caps(st, route, line):
 @njit(cache=True, inline="always")
 def _time(st, route, line):
     """Work out the earliest and the latest begin at every position, and the harm that the run does as it is."""
-    n = route[N]
+    n, work = route[N], st.work
     line[0, BEGIN] = line[0, EARLIEST]
     for k in range(1, n):
         line[k, BEGIN] = max(line[k, EARLIEST], line[k - 1, BEGIN] + line[k - 1, DWELL] + line[k - 1, LEG])
@@ -193,8 +194,8 @@ def _time(st, route, line):
         caps = _list_caps(st, route, line)
         _hold_back(st, n, caps, line)
         for m in range(caps):
-            on, off = st.work[W_ON, m], st.work[W_OFF, m]
-            soon = line[on, LAST] + line[on, DWELL] + st.work[W_MOST, m]
+            on, off = work[W_ON, m], work[W_OFF, m]
+            soon = line[on, LAST] + line[on, DWELL] + work[W_MOST, m]
             if line[off, LAST] > soon:
                 line[off, LAST] = soon
                 for k in range(off - 1, -1, -1):
@@ -235,22 +236,23 @@ def _hold_back(st, n, caps, line):
 @njit(cache=True, inline="always")
 def _load(st, route, line):
     """Sum up what is aboard behind every position, and the seats that are free beside it."""
-    dims, fixed_at = st.layout.shape[1], 0
+    fixed, layout, fixed_at = st.fixed, st.layout, 0
+    dims = layout.shape[1]
     for d in range(dims):
         own = 0
         for k in range(route[N]):
             own += line[k, ABOARD + d]
             if line[k, NODE] < OWN:
                 fixed_at = line[k, NODE]
-            line[k, ABOARD + d] = own + st.fixed[route[FIX] + fixed_at, F_LOAD + d]
+            line[k, ABOARD + d] = own + fixed[route[FIX] + fixed_at, F_LOAD + d]
     for k in range(route[N]):
         room = -1
         for one in range(route[LAYOUT], route[LAYOUT_END]):
             fits = True
             for d in range(1, dims):
-                fits &= line[k, ABOARD + d] <= st.layout[one, d]
+                fits &= line[k, ABOARD + d] <= layout[one, d]
             if fits:
-                room = max(room, st.layout[one, 0] - line[k, ABOARD])
+                room = max(room, layout[one, 0] - line[k, ABOARD])
         line[k, ROOM] = room
 
 
@@ -265,7 +267,7 @@ def _guard(st, r, route, line):
             st.mask[r, k, w] = st.fixed_mask[route[FIX] + fixed_at, w]
     for m in range(route[RIDERS]):
         q = line[m, RIDER]
-        on, off = _at(line, st.task[q], 0), _at(line, st.task[q], 1)
+        on, off = _at(st.task, line, q, 0), _at(st.task, line, q, 1)
         for k in range(on, off):
             for w in range(words):
                 st.mask[r, k, w] |= st.task_mask[q, w]
@@ -276,15 +278,15 @@ def _guard(st, r, route, line):
 @njit(cache=True, inline="always")
 def _allow_detour(st, route, line):
     """Work out how far (seconds of driving) the run may leave its road behind every position; -1 where it may not."""
-    n = route[N]
+    n, fixed, seconds = route[N], st.fixed, st.seconds
     extra, spare, since = 0, route[MAX_DETOUR], -1
     part, end = line[route[PART], FIXED_AT], line[route[PART_END], FIXED_AT]
     for k in range(n):
         inside = part <= k < end
-        scheduled = line[k, NODE] < OWN and st.fixed[route[FIX] + line[k, NODE], F_SCHEDULED]
+        scheduled = line[k, NODE] < OWN and fixed[route[FIX] + line[k, NODE], F_SCHEDULED]
         if part <= k <= end and scheduled:
             if since >= 0:
-                extra -= st.seconds[line[since, PLACE], line[k, PLACE]]
+                extra -= seconds[line[since, PLACE], line[k, PLACE]]
                 spare -= extra
                 if route[MODE] == ON_ROUTE:
                     for j in range(since, k):
@@ -318,9 +320,9 @@ def _shut(st, route, line):
         if st.fixed[route[FIX] + fixed_at, F_SHUT]:
             line[k, SPARE] = -1
     for m in range(route[RIDERS]):
-        task = st.task[line[m, RIDER]]
-        if task[LAST_IN]:
-            for k in range(_at(line, task, 0), _at(line, task, 1)):
+        q = line[m, RIDER]
+        if st.task[q, LAST_IN]:
+            for k in range(_at(st.task, line, q, 0), _at(st.task, line, q, 1)):
                 line[k, SPARE] = -1
 
 
@@ -375,14 +377,14 @@ def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
     limit: only what costs less counts. each: find the cheapest of every pickup position (row 2 position + added of
     `out`), else the cheapest of all (row 0). out: int32 [rows, FOUND], whose COST the caller has set to FAR.
     """
-    policy = st.route[r, POLICY]
-    if not st.terms[q, policy, T_OPEN]:
+    policy, terms, task, point = st.route[r, POLICY], st.terms, st.task, st.point
+    if not terms[q, policy, T_OPEN]:
         return 0
-    earliest, latest, dwell = st.terms[q, policy, T_EARLIEST], st.terms[q, policy, T_LATEST], st.terms[q, policy, T_DWELL]
+    earliest, latest, dwell = terms[q, policy, T_EARLIEST], terms[q, policy, T_LATEST], terms[q, policy, T_DWELL]
     line, first, n, looked = st.line[r], max(0, st.route[r, FIXED] - 1), st.route[r, N], 0
-    simple, need, guarded = st.task[q, SEATS_ONLY], st.task[q, TAKES], st.weights[GUARDED]
-    for by in range(st.task[q, ON_FROM], st.task[q, ON_END]):
-        place = st.point[by, 0]
+    simple, need, guarded = task[q, SEATS_ONLY], task[q, TAKES], st.weights[GUARDED]
+    for by in range(task[q, ON_FROM], task[q, ON_END]):
+        place = point[by, 0]
         to, back = st.reverse[place], st.seconds[place]
         for k in range(first, n - 1):
             if line[k, BEGIN] > latest:
@@ -413,16 +415,17 @@ def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
 @njit(cache=True)
 def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
     """Try every drop-off for a pickup that the vehicle leaves between `leaves` and `latest`; count them."""
-    line, policy, n = st.line[r], st.route[r, POLICY], st.route[r, N]
-    arrive_from, arrive_by = st.terms[q, policy, T_ARRIVE], st.terms[q, policy, T_ARRIVE_LATEST]
-    dwell, max_ride, slack = st.terms[q, policy, T_DWELL], st.terms[q, policy, T_MAX_RIDE], st.terms[q, policy, T_RIDE_SLACK]
-    simple, need, guarded, last_in = st.task[q, SEATS_ONLY], st.task[q, TAKES], st.weights[GUARDED], st.task[q, LAST_IN]
-    off_from, off_end, bearable = st.task[q, OFF_FROM], st.task[q, OFF_END], st.task[q, LONGEST]
-    place, walk = st.point[by, 0], st.point[by, 1]
+    line, policy, n, seconds, reverse = st.line[r], st.route[r, POLICY], st.route[r, N], st.seconds, st.reverse
+    task, terms, point = st.task, st.terms, st.point
+    arrive_from, arrive_by = terms[q, policy, T_ARRIVE], terms[q, policy, T_ARRIVE_LATEST]
+    dwell, max_ride, slack = terms[q, policy, T_DWELL], terms[q, policy, T_MAX_RIDE], terms[q, policy, T_RIDE_SLACK]
+    simple, need, guarded, last_in = task[q, SEATS_ONLY], task[q, TAKES], st.weights[GUARDED], task[q, LAST_IN]
+    off_from, off_end, bearable = task[q, OFF_FROM], task[q, OFF_END], task[q, LONGEST]
+    place, walk = point[by, 0], point[by, 1]
     row, looked, most = 2 * at + added if each else 0, 0, 0
-    ways = st.seconds[place]
+    ways = seconds[place]
     for b in range(off_from, off_end):
-        most = max(most, _longest(bearable, max_ride, slack, ways[st.point[b, 0]]))
+        most = max(most, _longest(bearable, max_ride, slack, ways[point[b, 0]]))
     for k in range(at, n):
         if k == at:
             arrive = leaves
@@ -432,10 +435,10 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
                 break
             if line[k, OPEN]:
                 for b in range(off_from, off_end):
-                    goal = st.point[b, 0]
+                    goal = point[b, 0]
                     if goal == line[k, PLACE] and goal != place:
                         looked += 1
-                        cost = extra + walk + st.point[b, 1]
+                        cost = extra + walk + point[b, 1]
                         begin = max(arrive, arrive_from)
                         if begin <= min(arrive_by, line[k, LAST]) and cost < min(limit, out[row, COST]):
                             if not added or extra <= line[at, SPARE]:
@@ -451,16 +454,16 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
         if spare >= 0:
             looked += off_end - off_from
             for b in range(off_from, off_end):
-                goal = st.point[b, 0]
-                on = st.seconds[goal, then]
+                goal = point[b, 0]
+                on = seconds[goal, then]
                 if k == at:
                     way = ways[goal]
-                    drive = way + on - line[k, LEG] + (st.reverse[place, here] if added else 0)
-                    cost = drive + walk + st.point[b, 1]
+                    drive = way + on - line[k, LEG] + (reverse[place, here] if added else 0)
+                    cost = drive + walk + point[b, 1]
                 else:
-                    way = st.reverse[goal, here]
+                    way = reverse[goal, here]
                     drive = way + on - line[k, LEG]
-                    cost = extra + drive + walk + st.point[b, 1]
+                    cost = extra + drive + walk + point[b, 1]
                 begin = max(arrive + way, arrive_from)
                 if cost >= min(limit, out[row, COST]) or begin > arrive_by or begin + dwell + on > line[k + 1, LAST]:
                     continue
@@ -498,7 +501,7 @@ def _offer(st, r, q, place, cost, limit, found):
 def _settle(st, r, q, place):
     """Time a run with one more ride exactly: person-seconds of harm that it adds, or -1 when a promise would break."""
     at, added, by, off, off_added, off_by = place
-    route, line, work = st.route[r], st.line[r], st.work
+    route, line, work, seconds, reverse = st.route[r], st.line[r], st.work, st.seconds, st.reverse
     terms = st.terms[q, route[POLICY]]
     begin, last, dwell, step = work[W_BEGIN], work[W_LAST], work[W_DWELL], work[W_STEP]
     start, goal = st.point[by, 0], st.point[off_by, 0]
@@ -516,15 +519,15 @@ def _settle(st, r, q, place):
             dwell[m] += terms[T_DWELL]
         m += 1
         if k == at and added:
-            step[m - 1] = st.reverse[start, line[k, PLACE]]
+            step[m - 1] = reverse[start, line[k, PLACE]]
             begin[m], last[m], dwell[m] = terms[T_EARLIEST], terms[T_LATEST], terms[T_DWELL]
-            step[m] = st.seconds[start, line[k + 1, PLACE]]
+            step[m] = seconds[start, line[k + 1, PLACE]]
             work[W_PEOPLE, m], on_at = 0, m
             m += 1
         if k == off and off_added:
-            step[m - 1] = st.seconds[start, goal] if at == off else st.reverse[goal, line[k, PLACE]]
+            step[m - 1] = seconds[start, goal] if at == off else reverse[goal, line[k, PLACE]]
             begin[m], last[m], dwell[m] = terms[T_ARRIVE], terms[T_ARRIVE_LATEST], terms[T_DWELL]
-            step[m] = st.seconds[goal, line[k + 1, PLACE]]
+            step[m] = seconds[goal, line[k + 1, PLACE]]
             work[W_PEOPLE, m], off_at = 0, m
             m += 1
     if begin[0] > last[0]:

@@ -100,10 +100,12 @@ def labels(most: int) -> Labels:
 def closed(drive):
     """Shorten drives, in place, until they keep the triangle inequality (Floyd & Warshall)."""
     for via in range(len(drive)):
+        onward = drive[via].copy()
         for a in range(len(drive)):
-            way = drive[a, via]
-            for b in range(len(drive)):
-                drive[a, b] = min(drive[a, b], way + drive[via, b])
+            way, row = drive[a, via], drive[a]
+            for b in range(len(onward)):
+                through = way + onward[b]
+                row[b] = min(row[b], through)
 
 
 @njit(cache=True)
@@ -156,9 +158,9 @@ def _soonest(seconds, chain, early, late, dwell, since, until, points, k, roundi
 
 
 @njit(cache=True)
-def prepare(drive, same, early, late, dwell, direct, spare, open_, must):
+def prepare(drive, same, early, late, dwell, direct, spare, open_):
     """Tighten the windows of a chain, in place, and give latest begins by leg, as a `Model` has them."""
-    stops, count = len(spare), len(must)
+    stops, count = len(spare), (len(drive) - len(spare)) // 2
     busy = np.zeros(stops, np.int64)
     for k in range(1, stops):
         early[k] = max(early[k], early[k - 1] if same[k - 1, k] else early[k - 1] + dwell[k - 1] + drive[k - 1, k])
@@ -170,14 +172,12 @@ def prepare(drive, same, early, late, dwell, direct, spare, open_, must):
     after = np.full((2 * count, stops), NEVER)
     for end in range(2 * count - 1, -1, -1):
         node, partner = stops + end, stops + end + count
-        best, beside = NEVER, False
-        for item in range(count):
-            beside |= must[item] and (same[stops + item, node] or same[stops + count + item, node])
+        best = NEVER
         for k in range(stops - 1, -1, -1):
             until = late[node]
             if k < stops - 1:
                 extra = drive[k, node] + drive[node, k + 1] - direct[k]
-                joins[end, k] = extra > spare[k] and not must[end % count]
+                joins[end, k] = extra > spare[k]
                 until = min(until, late[k + 1] - (0 if same[node, k + 1] else dwell[node] + drive[node, k + 1]))
             else:
                 joins[end, k] = True
@@ -185,7 +185,7 @@ def prepare(drive, same, early, late, dwell, direct, spare, open_, must):
                 onward = 0 if same[node, partner] else dwell[node] + drive[node, partner]
                 until = min(until, after[end + count, k] - onward)
             soonest = early[k] if same[k, node] else early[k] + dwell[k] + drive[k, node]
-            allowed = not joins[end, k] or (open_[k] and same[k, node]) or beside
+            allowed = not joins[end, k] or (open_[k] and same[k, node])
             if allowed and max(soonest, early[node]) <= until:
                 latest[end, k] = until
             best = max(best, latest[end, k])

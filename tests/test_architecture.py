@@ -13,7 +13,7 @@ ROOMS = ("routing", "matching", "webapp")
 
 FLOORS = {
     0: ["routing.times"],
-    1: ["routing.area", "routing.ways", "matching.model"],
+    1: ["routing.area", "routing.ways", "matching.model", "matching.labels"],
     2: [
         "routing.streets",
         "routing.places",
@@ -32,7 +32,7 @@ FLOORS = {
         "matching.slack",
         "matching.rides",
     ],
-    4: ["routing.engine", "routing.graph", "matching.screens", "matching.slots", "matching.plan"],
+    4: ["routing.engine", "routing.graph", "matching.screens", "matching.slots", "matching.plan", "matching.bound"],
     5: ["matching.insertion"],
     6: ["matching.problem", "matching.offers"],
     7: [
