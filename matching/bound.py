@@ -17,9 +17,10 @@ exact: windows of stops and parties, notice and closing time, who may ride, the 
     all, the allowed delay of committed riders; residents already booked stay on their run, unless they use one stop of
     the schedule and one of their own.
 relaxed: a party uses the best of its meeting points, even another for each neighbour on the way. Stops at one place
-    are one stop or several, whichever is better. A detour is measured for each added stop by itself. Riders with one
-    movable end weigh nothing. Longest rides of committed riders, company (who rides with whom), last in first out,
-    linked trips, and walking are left out. A run that is late may stay as late as it is.
+    are one stop or several, whichever is better, and what is aboard counts when the vehicle leaves the place. A detour
+    is measured for each added stop by itself. Riders with one movable end weigh nothing. Longest rides of committed
+    riders, company (who rides with whom), last in first out, linked trips, and walking are left out. A run that is
+    late may stay as late as it is.
 presumed: a run starts at its first stop and ends at its last; a booked resident keeps the run and the places; drives
     keep the triangle inequality, or did so before each was rounded to a whole second while every dwell is a second or
     more.
@@ -417,7 +418,7 @@ class _Search:
                 done &= self._improve(block, now + (until - now) * len(block) / left)
                 left -= len(block)
             idle = idle + 1 if done and before - self._total < NEAR else 0
-            if idle == min(2, len(blocks)):
+            if idle >= min(2, len(blocks)):
                 return
 
     @property
@@ -464,6 +465,8 @@ class _Search:
             if self.bound <= self._enough or best - least < NEAR:
                 return True
             stuck = not better and not fresh
+            if stuck and not open_ and np.array_equal(target, duals):
+                return True
             if open_ > OPEN_SHARE * (best - least) or (stuck and open_):
                 if most == MANY and stuck:
                     return True

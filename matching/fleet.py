@@ -8,7 +8,7 @@ import numpy as np
 
 from matching import eligibility, kernel, schedule
 from matching.kernel import FAR, OWN, State
-from matching.model import Capacity, Detour, Load, MeetingPoint, Need, Policy, Ride, Run, Stop, TripRequest
+from matching.model import DAY, Capacity, Detour, Load, MeetingPoint, Need, Policy, Ride, Run, Stop, TripRequest
 from matching.objective import Objective
 from matching.rides import ride_of
 from routing.times import Place, TravelTimes
@@ -16,6 +16,9 @@ from routing.times import Place, TravelTimes
 MODES = {Detour.NONE: kernel.NO_DETOUR, Detour.ON_ROUTE: kernel.ON_ROUTE, Detour.UP_TO: kernel.UP_TO}
 SOMEBODY, RESIDENT, FIRST_TAG, WORD = 1, 2, 2, 62
 """Tags that everybody has, and every resident; the first bit of other tags, and how many fit into a word."""
+
+LONG_AGO = -365 * DAY
+"""A time of asking before which no booking closes: what was promised needs no second permission."""
 
 DIMENSIONS = 3
 """Of a load: seats, wheelchair places, stowage."""
@@ -52,7 +55,8 @@ class Fleet:
         self._place = {place: k for k, place in enumerate(dict.fromkeys([*places, *stops]))}
         self._policies = list(dict.fromkeys(run.policy for run in runs)) or [Policy()]
         self._tag = {name: FIRST_TAG + k for k, name in enumerate(sorted(_kept_apart(runs)))}
-        self._points, self._new_places = 0, 0
+        self._held: dict[int, tuple[Ride, tuple[Stop, Stop]]] = {}
+        self._points = 0
         self._pending: TripRequest | None = None
         self._window = np.zeros(4, np.int32)
         self._found = np.full((1, kernel.FOUND), FAR, np.int32)
@@ -89,6 +93,50 @@ class Fleet:
         self.tasks.append(request)
         self._pending = None
         return q
+
+    def hold(self, ride: Ride, run: Run) -> int:
+        """Number a ride between two own stops of its run as a task, which may move within what it was promised."""
+        stops = {stop.id: stop for stop in run.stops}
+        ends = stops[ride.pickup], stops[ride.dropoff]
+        wish = TripRequest(
+            id=ride.id,
+            service_date=run.service_date,
+            pickups=(MeetingPoint(ends[0].place),),
+            dropoffs=(MeetingPoint(ends[1].place),),
+            party=ride.party,
+            depart=ride.board,
+            arrive=ride.alight,
+            asked_at=LONG_AGO,
+            max_ride=ride.max_ride,
+            needs=ride.needs,
+            apart=ride.apart,
+            groups=ride.groups,
+            after=ride.after,
+        )
+        q = self.add(wish)
+        self._held[q] = ride, ends
+        terms = self.state.terms[q]
+        terms[:, kernel.T_OPEN], terms[:, kernel.T_DWELL] = 1, ride.dwell
+        terms[:, kernel.T_MAX_RIDE] = terms[:, kernel.T_RIDE_SLACK] = FAR
+        return q
+
+    def trim(self, room: int) -> None:
+        """Leave room for so many more stops on each run, and for no more tasks."""
+        st, tasks = self.state, len(self.tasks)
+        positions = int(st.route[:, kernel.N].max(initial=0)) + min(2 * tasks, room) + 4
+        line = np.zeros((len(st.line), positions, st.line.shape[2]), np.int32)
+        kept = min(positions, st.line.shape[1])
+        line[:, :kept] = st.line[:, :kept]
+        mask = np.zeros((len(st.mask), positions, st.mask.shape[2]), np.int64)
+        mask[:, :kept] = st.mask[:, :kept]
+        self.state = st._replace(
+            line=line,
+            mask=mask,
+            work=np.zeros((kernel.WORK, _scratch(positions, len(st.cap))), np.int32),
+            task=st.task[:tasks].copy(),
+            task_mask=st.task_mask[:tasks].copy(),
+            terms=st.terms[:tasks].copy(),
+        )
 
     def run(self, r: int) -> Run:
         """Give a run as it is now, with the rides that were put on it."""
@@ -377,10 +425,17 @@ def _as_run(fleet: Fleet, r: int) -> Run:
         if node < OWN:
             stops.append(run.stops[node])
         else:
-            request = fleet.tasks[(node - OWN) >> 1]
+            q = (node - OWN) >> 1
+            if q in fleet._held:
+                stops.append(fleet._held[q][1][(node - OWN) & 1])
+                continue
+            request = fleet.tasks[q]
             stops.append(Stop(request.id + "+-"[(node - OWN) & 1], places[line[k, kernel.PLACE]]))
     for m in range(st.route[r, kernel.RIDERS]):
         q = line[m, kernel.RIDER]
+        if q in fleet._held:
+            rides.append(fleet._held[q][0])
+            continue
         task, request = st.task[q], fleet.tasks[q]
         ends = [
             run.stops[task[kernel.ON_AT + off]].id if task[kernel.HELD] & (1 + off) else request.id + "+-"[off]

@@ -12,7 +12,7 @@ from numba import njit
 
 from matching.kernel import (
     COST, DRIVE, FAR, FOUND, GUARDED, HARM, HELD, N, NODE, OFF_AT, OFF_POINT, ON_AT, ON_POINT, OWN, RIDER, RIDERS,
-    RUN, T_EARLIEST, WEIGHT, candidates, put, refresh, scan, strike,
+    RUN, T_EARLIEST, WEIGHT, candidates, put, refresh, scan, strike, take,
 )  # fmt: skip
 
 NEAR = 48
@@ -26,14 +26,17 @@ TOUCHED = 96
 # words of a rider in a column: task, points, how it is held, numbers of the fixed stops it uses
 RIDER_WORDS = 6
 # numbers in `count`
-(ROUND, VERSION, COLUMNS, WORDS, RANDOM, CURRENT, BEST, ACCEPTED, RUNS, TASKS, COUNTS) = range(11)
+(ROUND, VERSION, COLUMNS, WORDS, RANDOM, CURRENT, BEST, ACCEPTED, RUNS, TASKS, WORK, COUNTS) = range(12)
+# ticks of some 5 nanoseconds that a round, a search of a run, and a change of a run take beside each position looked at
+(ROUND_TICKS, SCAN_TICKS, REFRESH_TICKS) = (1200, 50, 200)
 
 
 class Search(NamedTuple):
     """What a ruin-and-recreate search keeps beside the state of R runs and Q tasks.
 
     first, choice: the runs on which task q may ride are choice[first[q] : first[q + 1]]. near: [Q, NEAR], neighbours
-    of each task, -1 behind the last. version, kept, best_version: [R]; floor, struck: [R],
+    of each task, -1 behind the last. leader, follower: [Q], the task without which one falls away, and the one that falls
+    away without it, or -1. version, kept, best_version: [R]; floor, struck: [R],
     the version from which on the run only got more riders this round, and whether it lost any. known: [choices, 2] versions, and place:
     [choices, 2, FOUND], the best places found on them. best_*: the best plan. old_*: what a round may have to restore;
     run_round, task_round: the round that last saved each, in the order of run_list and task_list. column, word, hashed:
@@ -43,6 +46,8 @@ class Search(NamedTuple):
     first: Any
     choice: Any
     near: Any
+    leader: Any
+    follower: Any
     version: Any
     kept: Any
     floor: Any
@@ -88,12 +93,12 @@ def worth(st: Any) -> int:
     for r in range(len(st.route)):
         total += st.route[r, DRIVE] + st.route[r, HARM]
     for q in range(len(st.task)):
-        total += _stands_for(st, q)
+        total += stands_for(st, q)
     return total
 
 
 @njit(cache=True)
-def _stands_for(st, q):
+def stands_for(st, q):
     """What a task adds to the cost beside driving: its walks, or its weight when it is not served."""
     if st.task[q, RUN] < 0:
         return st.task[q, WEIGHT]
@@ -128,7 +133,7 @@ def _save_task(st, se, q):
         se.task_round[q], se.task_list[count[TASKS]] = count[ROUND], q
         se.old_task[count[TASKS]] = st.task[q]
         count[TASKS] += 1
-        count[CURRENT] -= _stands_for(st, q)
+        count[CURRENT] -= stands_for(st, q)
 
 
 @njit(cache=True)
@@ -153,6 +158,7 @@ def _restore(st, se):
 def _count_up(se, r):
     """Give a run that changed a version of its own."""
     se.count[VERSION] += 1
+    se.count[WORK] += REFRESH_TICKS
     se.version[r] = se.count[VERSION]
 
 
@@ -205,7 +211,7 @@ def _look(st, se, q, c, r):
     side = 1 if se.known[c, 0] == old or (se.known[c, 1] != old and se.known[c, 1] < se.known[c, 0]) else 0
     se.place[c, side, COST] = FAR
     if st.route[r, N] + 2 < st.line.shape[1] and st.route[r, RIDERS] + 1 < st.line.shape[1]:
-        scan(st, r, q, FAR, False, se.place[c, side : side + 1])
+        se.count[WORK] += SCAN_TICKS + 2 * scan(st, r, q, FAR, False, se.place[c, side : side + 1])
     se.known[c, side] = se.version[r]
     return side
 
@@ -275,6 +281,8 @@ def _direct(st, q):
 def _recreate(st, se, filled):
     for m in range(filled):
         q = se.bank[m]
+        if se.leader[q] >= 0 and st.task[se.leader[q], RUN] < 0:
+            continue
         found = _best_place(st, se, q)
         if found < 0:
             continue
@@ -284,18 +292,38 @@ def _recreate(st, se, filled):
             _save_task(st, se, q)
             put(st, q, r, se.place[c, side])
             _count_up(se, r)
+    _release(st, se, filled)
 
 
 @njit(cache=True)
-def search(st: Any, se: Any, rounds: int, hot: float, cold: float, most: int) -> None:
-    """Anneal for so many rounds from temperature `hot` to `cold` (seconds of cost); the best plan is kept in `se`.
+def _release(st, se, filled):
+    """Take tasks off their runs that depend on one which found no place."""
+    for m in range(filled):
+        q = se.bank[m]
+        other = se.follower[q]
+        if other >= 0 and st.task[q, RUN] < 0 and st.task[other, RUN] >= 0:
+            r = st.task[other, RUN]
+            if _save_run(st, se, r):
+                _save_task(st, se, other)
+                take(st, other)
+                _count_up(se, r)
+                se.struck[r], se.floor[r] = 1, se.count[VERSION] - 1
 
-    most: tasks that one round takes off at most.
+
+@njit(cache=True)
+def search(st: Any, se: Any, work: int, hot: float, cold: float, most: int) -> None:
+    """Anneal for so much work from temperature `hot` to `cold` (seconds of cost); the best plan is kept in `se`.
+
+    work: ticks, which are counted, not timed, so that the same search ends the same way. most: tasks that one round
+    takes off at most.
     """
     count = se.count
-    cooling = (cold / hot) ** (1.0 / max(1, rounds))
-    heat = hot
-    for _ in range(rounds):
+    start, heat, rounds = count[WORK], hot, 0
+    while count[WORK] < start + work:
+        if rounds % 64 == 0:
+            heat = hot * (cold / hot) ** ((count[WORK] - start) / work)
+        rounds += 1
+        count[WORK] += ROUND_TICKS
         count[ROUND] += 1
         count[RUNS], count[TASKS] = 0, 0
         before = count[CURRENT]
@@ -306,16 +334,13 @@ def search(st: Any, se: Any, rounds: int, hot: float, cold: float, most: int) ->
             r = se.run_list[m]
             count[CURRENT] += st.route[r, DRIVE] + st.route[r, HARM]
         for m in range(count[TASKS]):
-            count[CURRENT] += _stands_for(st, se.task_list[m])
+            count[CURRENT] += stands_for(st, se.task_list[m])
         for m in range(count[RUNS]):
             _keep_column(st, se, se.run_list[m])
-        heat *= cooling
         luck = (1 + _draw(count, 1 << 24)) / (1 << 24)
         if count[CURRENT] < before - heat * math.log(luck):
             if count[CURRENT] != before:
                 count[ACCEPTED] += 1
-                for m in range(count[RUNS]):
-                    _keep_column(st, se, se.run_list[m])
             if count[CURRENT] < count[BEST]:
                 _keep_best(st, se)
         else:
@@ -356,10 +381,17 @@ def rewind(st: Any, se: Any) -> None:
 
 @njit(cache=True)
 def begin(st: Any, se: Any) -> None:
-    """Start a search from the runs as they are."""
+    """Start a search from the runs as they are, with every task put where it fits best, one after another."""
     for r in range(len(st.route)):
         _count_up(se, r)
         _keep_column(st, se, r)
+    for q in range(len(st.task)):
+        if st.task[q, RUN] < 0 and (se.leader[q] < 0 or st.task[se.leader[q], RUN] >= 0):
+            found = _best_place(st, se, q)
+            if found >= 0 and se.place[found >> 1, found & 1, COST] < st.task[q, WEIGHT]:
+                r = se.choice[found >> 1]
+                put(st, q, r, se.place[found >> 1, found & 1])
+                _count_up(se, r)
     se.count[CURRENT] = worth(st)
     _keep_best(st, se)
 
@@ -374,7 +406,7 @@ def _keep_column(st, se, r):
     for m in range(riders):
         q = st.line[r, m, RIDER]
         mix ^= se.salt[q]
-        cost += _stands_for(st, q)
+        cost += stands_for(st, q)
     size = len(se.hashed)
     slot = (mix ^ (mix >> 31)) & (size - 1)
     while se.hashed[slot, 1] >= 0:

@@ -1,30 +1,44 @@
-"""Batch re-planning: many requests over many runs at once, with the routing library of OR-Tools.
+"""Batch re-planning: many requests over many runs at once.
 
-The model is built so that its rules are bounds of dimensions and domains of variables (slots.py says how order becomes
-one): the local search sees those before it tries a change. Rules that stand beside the dimensions stall it.
+Ruin and recreate on the compiled kernel (`matching.ruin`) tries some ten thousand changes a second and keeps every run
+that it made as a column; the CP-SAT solver of OR-Tools then chooses the best set of columns, one for each run, no
+request twice (set packing, as in Subramanian, Uchoa & Ochi 2013). Both take turns. Figures: docs/decisions/0008.
 """
 
+import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from time import monotonic
 
-from ortools.constraint_solver import pywrapcp, routing_enums_pb2
+import numpy as np
+from ortools.sat.python import cp_model
 
-from matching.model import DAY, LATEST, Detour, Policy, Run, TripRequest
-from matching.plan import Plan, Progress, plan_of, settled, worth
-from matching.problem import Problem, problem_of
-from matching.promises import ON_ROUTE_SLACK
-from matching.slots import SLOTS, UNLIMITED
+from matching import kernel, ruin
+from matching.bound import upper_bound
+from matching.model import Run, TripRequest
+from matching.objective import Objective
+from matching.plan import Draft, Plan, Progress, plan_of
 from routing.times import TravelTimes
 
 __all__ = ["Plan", "Progress", "replan"]
 
-PENALTY = 7200
-"""Seconds of driving that one end of an unserved request weighs: serving comes first, driving second."""
+TICKS = 110_000_000
+"""Ticks of work that a slow core does in a second."""
 
-ROUND = 60
-"""Requests that are searched together, neighbours in time; the search slows down sharply beyond some 500 nodes."""
+CHUNK = 20_000_000
+"""Ticks after which a search looks at the clock."""
+
+TURNS = (0.4, 0.2, 0.2, 0.2)
+"""Shares of the work that the turns take."""
+
+MOST = 10
+"""Tasks that one round takes off at most."""
+
+HOT, COLD = 1.6, 0.02
+"""Temperatures at the begin and the end, in legs of middling length."""
+
+GROUP, PACKING = 120, 0.4
+"""Runs whose columns are chosen together, and the deterministic seconds (as CP-SAT counts them) for that."""
 
 
 def replan(
@@ -32,205 +46,157 @@ def replan(
     requests: Sequence[TripRequest],
     times: TravelTimes,
     *,
-    seconds: int,
+    seconds: float,
+    objective: Objective | None = None,
+    seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
+    bound_seconds: float = 0.0,
 ) -> Plan:
-    """Place as many requests as possible on runs, then drive as little as possible, in `seconds` of search.
+    """Place requests on runs so that the objective becomes least, in at most about `seconds`.
 
-    Booked rides stay on their run and within their promised windows; only their own stops may move. A run that breaks
-    a promise already is left alone. The answer is never worse than `runs`, nor than insertion round by round.
+    Rides that were promised stay on their run within their windows; only their own stops may move. A run that breaks a
+    promise already gets no worse. The answer is never worse than `runs`. The same arguments give the same plan, unless
+    the machine is so slow that the work has to be cut short. bound_seconds: for tightening the upper bound after that.
     """
-    now, rounds = [*runs], _rounds(requests) or [[]]
-    for asked in rounds:
-        problem = problem_of(now, asked, times)
-        if problem is not None:
-            tell = progress and _adding(progress, worth(now, times)[0] - worth(runs, times)[0])
-            now = _searched(now, problem, times, _Model(problem).solve(max(1, seconds // len(rounds)), tell))
-    return plan_of(runs, now, requests, times)
+    until, weights = monotonic() + seconds, objective or Objective()
+    draft = Draft(runs, requests, times, weights, seed)
+    if draft.asked or any(run.residents for run in runs):
+        _improve(draft, _work(draft, seconds), until, seed, progress)
+    after = draft.settled()
+    bound = upper_bound(runs, requests, times, seconds=bound_seconds, known=after)
+    held = sum(len(run.residents) for run in runs) - len({one.id for one in requests} & _riding(runs))
+    return plan_of(runs, after, requests, times, objective=weights, upper_bound=held + bound)
 
 
-def _rounds(requests: Sequence[TripRequest]) -> list[list[TripRequest]]:
-    """Part the requests by their times of day; each round keeps them in the order given."""
-    by_time = sorted(requests, key=lambda request: max(request.depart.earliest, request.arrive.earliest))
-    rounds = [{one.id for one in by_time[k : k + ROUND]} for k in range(0, len(by_time), ROUND)]
-    return [[request for request in requests if request.id in names] for names in rounds]
+def _riding(runs: Sequence[Run]) -> set[str]:
+    return {ride.id for run in runs for ride in run.residents}
 
 
-def _searched(now: Sequence[Run], problem: Problem, times: TravelTimes, routes: list[list[int]]) -> list[Run]:
-    """Give the runs that a search found, or those that insertion found if they are worth more."""
-    found = {chain.run.id: problem.run_of(v, routes[v], times) for v, chain in enumerate(problem.chains)}
-    plans = ([settled(run, plan.get(run.id, run), times) for run in now] for plan in (found, problem.inserted))
-    return max(plans, key=lambda runs: worth(runs, times))
+def _work(draft: Draft, seconds: float) -> int:
+    """Ticks that fit into so many seconds beside building and settling; few tasks need few."""
+    tasks = len(draft.state.task)
+    left = max(0.4 * seconds, seconds - 0.002 * len(draft.runs) - 0.0004 * tasks)
+    return int(min(left * TICKS, 2_000_000 * tasks * tasks))
 
 
-def _adding(progress: Callable[[Progress], None], placed: int) -> Callable[[Progress], None]:
-    return lambda said: progress(replace(said, served=said.served + placed))
+def _improve(
+    draft: Draft, work: int, until: float, seed: int, progress: Callable[[Progress], None] | None
+) -> None:
+    st, search, improved = draft.state, draft.search, 0
+    leg = max(1.0, float(st.route[:, kernel.DRIVE].sum()) / max(1, int((st.route[:, kernel.N] - 1).sum())))
+    draw = random.Random(seed)  # noqa: S311 - a search, no secret
+    for turn, share in enumerate(TURNS):
+        hot, cold = HOT * leg / (1 + turn), COLD * leg
+        end = int(work * share)
+        done = 0
+        while done < end and monotonic() < until:
+            chunk = min(CHUNK, end - done)
+            heats = [hot * (cold / hot) ** (at / end) for at in (done, done + chunk)]
+            best = int(search.count[ruin.BEST])
+            ruin.search(st, search, chunk, *heats, MOST)
+            done += chunk
+            improved += int(search.count[ruin.BEST]) < best
+            if progress is not None:
+                progress(Progress(_served(draft), int(search.count[ruin.BEST]), improved))
+        ruin.rewind(st, search)
+        _pack(draft, draw, until)
 
 
-class _Model:
-    """The routing model: a vehicle per run, a node per stop, and a node per way to begin or to end a request's ride."""
+def _served(draft: Draft) -> int:
+    search = draft.search
+    placed = {q for r in range(len(draft.runs)) for q in search.best_line[r, : search.best_route[r, kernel.RIDERS], kernel.RIDER].tolist()}
+    return sum(q < len(draft.asked) for q in placed)
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem, self._chains, self._nodes = problem, problem.chains, problem.nodes
-        self._manager = pywrapcp.RoutingIndexManager(len(self._nodes) + 1, len(self._chains), len(self._nodes))
-        self._routing = pywrapcp.RoutingModel(self._manager)
-        self._index = [self._manager.NodeToIndex(k) for k in range(len(self._nodes))]
-        self._pairs = 0
-        self._keep_order()
-        self._bound_drive()
-        self._clock = self._bound_time()
-        self._bound_load()
-        self._hold_rides()
-        self._offer_wishes()
 
-    def solve(self, seconds: int, progress: Callable[[Progress], None] | None) -> list[list[int]]:
-        """Search from what insertion found, where the model allows that, else from the runs as they are."""
-        parameters = pywrapcp.DefaultRoutingSearchParameters()
-        parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
-        parameters.time_limit.FromSeconds(seconds)
-        self._routing.CloseModelWithParameters(parameters)
-        routes = self._problem.routes()
-        for number, route in enumerate(self._problem.start()):
-            tried = [*routes[:number], route, *routes[number + 1 :]]
-            routes = tried if self._assignment(tried) else routes
-        given = self._assignment(routes)
-        if progress is not None:
-            self._routing.AddAtSolutionCallback(self._reporter(progress))
-        found = given and self._routing.SolveFromAssignmentWithParameters(given, parameters)
-        return [self._route(v, found) for v in range(len(self._chains))] if found else routes
+class _Columns:
+    """What a search tried, by run: number, cost beside the run's cost without riders, tasks."""
 
-    def _assignment(self, routes: list[list[int]]) -> Any:
-        indices = [[self._index[k] for k in route] for route in routes]
-        return self._routing.ReadAssignmentFromRoutes(indices, True)  # noqa: FBT003 - OR-Tools knows no names
+    def __init__(self, draft: Draft) -> None:
+        search = draft.search
+        self.of: dict[int, list[tuple[int, int, tuple[int, ...]]]] = defaultdict(list)
+        count = int(search.count[ruin.COLUMNS])
+        words = search.word.tolist() if count else []
+        for c, (run, cost, first, riders, _) in enumerate(search.column[:count].tolist()):
+            end = first + ruin.RIDER_WORDS * riders
+            self.of[run].append((c, cost, tuple(words[first:end:ruin.RIDER_WORDS])))
 
-    def _route(self, number: int, found: Any) -> list[int]:
-        route, index = [], found.Value(self._routing.NextVar(self._routing.Start(number)))
-        while not self._routing.IsEnd(index):
-            route.append(self._manager.IndexToNode(index))
-            index = found.Value(self._routing.NextVar(index))
-        return route
 
-    def _reporter(self, progress: Callable[[Progress], None]) -> Callable[[], None]:
-        active = [self._routing.ActiveVar(self._index[k]) for pickups, _ in self._problem.wishes for k in pickups]
-        seen: list[int] = []
+def _pack(draft: Draft, draw: random.Random, until: float) -> None:
+    """Choose the best columns, group by group of runs that compete for tasks; the plan gets no worse."""
+    columns = _Columns(draft)
+    left = sorted(columns.of)
+    draw.shuffle(left)
+    seen: set[int] = set()
+    for start in left:
+        if start not in seen and monotonic() < until:
+            group = _group(columns, draft, start, seen)
+            seen |= group
+            _choose(draft, columns, sorted(group))
+    ruin.recount(draft.state, draft.search)
 
-        def report() -> None:
-            objective = self._routing.CostVar().Value()
-            if objective < min(seen, default=objective + 1):
-                progress(Progress(sum(one.Value() for one in active), objective, len(seen) + 1))
-            seen.append(objective)
 
-        return report
+def _group(columns: _Columns, draft: Draft, start: int, seen: set[int]) -> set[int]:
+    """Collect runs that may carry the same tasks, from one on outwards."""
+    search, group, queue = draft.search, {start}, [start]
+    for run in queue:
+        for _, _, tasks in columns.of[run]:
+            for q in tasks:
+                for other in search.choice[search.first[q] : search.first[q + 1]].tolist():
+                    if other not in group and other not in seen and other in columns.of and len(group) < GROUP:
+                        group.add(other)
+                        queue.append(other)
+        if len(group) >= GROUP:
+            break
+    return group
 
-    def _keep_order(self) -> None:
-        """Let each visit be followed only by what may stand behind it, in slots that never go back."""
-        routing, top = self._routing, max(SLOTS * len(chain.stops) for chain in self._chains)
-        still = routing.RegisterUnaryTransitVector([0] * (len(self._nodes) + 1))
-        slot = self._dimension("slot", still, most=[top], slack=top)
-        holders: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for index, node in zip(self._index, self._nodes, strict=True):
-            for number, where in node.slots.items():
-                for one in where:
-                    holders[number, one].append(index)
-        for index, node in zip(self._index, self._nodes, strict=True):
-            slot.CumulVar(index).SetValues(sorted(frozenset().union(*node.slots.values())))
-            after = {other for v, where in node.slots.items() for other in self._after(v, where, holders)} - {index}
-            absent = node.request is not None
-            routing.NextVar(index).SetValues(sorted(after | {index} if absent else after))
-            routing.VehicleVar(index).SetValues([-1, *node.slots] if absent else [*node.slots])
-        for number in range(len(self._chains)):
-            routing.NextVar(routing.Start(number)).SetValue(holders[number, 0][0])
 
-    def _after(self, number: int, where: frozenset[int], holders: dict[tuple[int, int], list[int]]) -> Iterator[int]:
-        for slot in where:
-            stop = SLOTS * (slot // SLOTS + 1)
-            for later in range(slot if slot % SLOTS else slot + 1, stop + 1):
-                yield from holders[number, later]
-            if stop == SLOTS * len(self._chains[number].stops):
-                yield self._routing.End(number)
+def _choose(draft: Draft, columns: _Columns, group: Sequence[int]) -> None:
+    """Give the runs of a group the columns that are best together, if they are better than what the runs have."""
+    st, search = draft.state, draft.search
+    now = {r: frozenset(st.line[r, : st.route[r, kernel.RIDERS], kernel.RIDER].tolist()) for r in group}
+    mine = {q for tasks in now.values() for q in tasks}
+    free = {q for q in range(len(st.task)) if st.task[q, kernel.RUN] < 0 or q in mine}
+    weight = st.task[:, kernel.WEIGHT].tolist()
+    bare = {r: int(_bare(st, r)) for r in group}
+    model, values = cp_model.CpModel(), []
+    by_task: dict[int, list[cp_model.IntVar]] = defaultdict(list)
+    chosen: list[tuple[int, int, cp_model.IntVar]] = []
+    for r in group:
+        alike = []
+        for c, cost, tasks in columns.of[r]:
+            if free.issuperset(tasks):
+                var = model.new_bool_var("")
+                alike.append(var)
+                chosen.append((r, c, var))
+                values.append(cost - bare[r] - sum(weight[q] for q in tasks))
+                model.add_hint(var, frozenset(tasks) == now[r])
+                for q in tasks:
+                    by_task[q].append(var)
+        model.add_at_most_one(alike)
+    for alike in by_task.values():
+        model.add_at_most_one(alike)
+    for q, leader in enumerate(search.leader.tolist()):
+        if leader >= 0 and q in by_task and (leader in mine or st.task[leader, kernel.RUN] < 0):
+            model.add(sum(by_task[q]) <= sum(by_task[leader]))
+    model.minimize(sum(value * var for value, (_, _, var) in zip(values, chosen, strict=True)))
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.max_deterministic_time = PACKING
+    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return
+    have = sum(int(st.route[r, kernel.DRIVE] + st.route[r, kernel.HARM]) - bare[r] for r in group)
+    have += sum(int(ruin.stands_for(st, q)) - weight[q] for q in mine)
+    if solver.objective_value < have:
+        picked = {r: c for r, c, var in chosen if solver.boolean_value(var)}
+        for r in group:
+            ruin.take_column(st, search, r, -1)
+        for r, c in picked.items():
+            ruin.take_column(st, search, r, c)
 
-    def _bound_drive(self) -> None:
-        """Cost is driving; a run leaves its road no farther than its policy allows."""
-        matrix = self._routing.RegisterTransitMatrix(self._matrix([0] * len(self._nodes)))
-        self._routing.SetArcCostEvaluatorOfAllVehicles(matrix)
-        drive = self._dimension("drive", matrix, most=[2 * UNLIMITED], free_start=True)
-        for number, chain in enumerate(self._chains):
-            stops = [stop for stop in chain.stops[chain.part[0] : chain.part[1] + 1] if stop.scheduled]
-            cumuls = [drive.CumulVar(self._index[self._problem.at[number, stop.id]]) for stop in stops]
-            legs = [self._problem.road.drive(a.place, b.place) for a, b in zip(stops, stops[1:], strict=False)]
-            if chain.run.policy.detour is not Detour.NONE:
-                self._bound_detour(chain.run.policy, cumuls, legs)
 
-    def _bound_detour(self, policy: Policy, cumuls: list[Any], legs: list[int]) -> None:
-        """Count driving from the first scheduled rider's stop, where the count stands at UNLIMITED."""
-        for cumul in cumuls[:1]:
-            cumul.SetValue(UNLIMITED)
-        for n, leg in enumerate(legs, start=1):
-            on_route = policy.detour is Detour.ON_ROUTE
-            cumuls[n].SetMax(UNLIMITED + sum(legs[:n]) + (n * ON_ROUTE_SLACK if on_route else policy.max_detour))
-            if on_route:
-                self._routing.solver().Add(cumuls[n] - cumuls[n - 1] <= leg + ON_ROUTE_SLACK)
-
-    def _bound_time(self) -> Any:
-        """Begin service within every window. The model counts seconds from a day before: none may be negative."""
-        matrix, horizon = self._matrix([node.dwell for node in self._nodes]), DAY + LATEST
-        elapsed = self._routing.RegisterTransitMatrix(matrix)
-        clock = self._dimension("time", elapsed, most=[horizon], slack=horizon, free_start=True)
-        for index, node in zip(self._index, self._nodes, strict=True):
-            earliest, latest = node.window.earliest + DAY, node.window.latest + DAY
-            clock.CumulVar(index).SetRange(max(0, earliest), min(horizon, latest))
-        return clock
-
-    def _matrix(self, dwells: list[int]) -> list[list[int]]:
-        places = [node.stop.place for node in self._nodes]
-        rows = [
-            [dwell + self._problem.road.drive(a, b) for b in places] for dwell, a in zip(dwells, places, strict=True)
-        ]
-        return [*([*row, 0] for row in rows), [0] * (len(places) + 1)]
-
-    def _bound_load(self) -> None:
-        """Carry only what fits one layout of the very run: so many seats beside so many wheelchairs."""
-        capacities = [chain.run.capacity for chain in self._chains]
-        changes = [[n.change.seats for n in self._nodes], [n.change.wheelchairs for n in self._nodes]]
-        change = [self._routing.RegisterUnaryTransitVector([*one, 0]) for one in changes]
-        seats = self._dimension("seats", change[0], most=[one.most_seats for one in capacities])
-        places = self._dimension("wheelchairs", change[1], most=[one.most_wheelchairs for one in capacities])
-        wide, solver = max(capacity.most_wheelchairs for capacity in capacities) + 1, self._routing.solver()
-        beside = [UNLIMITED] * wide + [c.seats_beside(n) for c in capacities for n in range(wide)]
-        for index in self._index if wide > 1 else []:
-            row = (self._routing.VehicleVar(index) + 1) * wide + places.CumulVar(index)
-            solver.Add(seats.CumulVar(index) <= solver.Element(beside, row.Var()))
-
-    def _dimension(self, name: str, transit: int, *, most: list[int], slack: int = 0, free_start: bool = False) -> Any:
-        """Count something along every run; `most` of it for each run, or one for all."""
-        bounds = most * (len(self._chains) // len(most))
-        self._routing.AddDimensionWithVehicleCapacity(transit, slack, bounds, not free_start, name)
-        return self._routing.GetDimensionOrDie(name)
-
-    def _hold_rides(self) -> None:
-        """Keep every ride that a run already has, for no longer than its longest ride."""
-        for number, chain in enumerate(self._chains):
-            for ride in chain.run.rides:
-                on, off = self._problem.at[number, ride.pickup], self._problem.at[number, ride.dropoff]
-                longest = self._nodes[on].dwell + ride.max_ride
-                if self._nodes[on].stays or self._nodes[off].stays:
-                    begin, end = (self._clock.CumulVar(self._index[k]) for k in (on, off))
-                    self._routing.solver().Add(end - begin <= longest)
-                else:
-                    self._routing.AddPickupAndDelivery(self._index[on], self._index[off])
-                    self._limit([[longest]])
-
-    def _offer_wishes(self) -> None:
-        """Serve each request once or not at all, from one of its pickups to one of its drop-offs on the same run."""
-        routing, solver = self._routing, self._routing.solver()
-        for wish in self._problem.wishes:
-            ends = [[self._index[k] for k in numbers] for numbers in wish]
-            routing.AddPickupAndDeliverySets(*[routing.AddDisjunction(end, PENALTY) for end in ends])
-            self._limit([[self._problem.longest(on, off) for off in wish[1]] for on in wish[0]])
-            on, off = ([routing.VehicleVar(index) for index in end] for end in ends)
-            solver.Add(solver.Sum(on) + len(on) == solver.Sum(off) + len(off))
-
-    def _limit(self, longest: list[list[int]]) -> None:
-        """Bound the time between the begins of the pair made last, by which of its pickups and drop-offs are used."""
-        self._clock.SetPickupToDeliveryLimitFunctionForPair(lambda on, off: longest[on][off], self._pairs)
-        self._pairs += 1
+def _bare(st: kernel.State, r: int) -> int:
+    """Cost of a run without any task, as its fixed stops stand."""
+    line, route = st.line[r], st.route[r]
+    fixed = [node for node in line[: route[kernel.N], kernel.NODE].tolist() if node < kernel.OWN]
+    places = st.fixed[route[kernel.FIX] + np.array(fixed), kernel.F_PLACE]
+    return int(st.seconds[places[:-1], places[1:]].sum())
