@@ -1,6 +1,7 @@
 """May this party board this run at all? What needs no road and no timetable to answer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from matching.model import Broken, Capacity, Load, Rule, Run, TripRequest, Window
 
@@ -12,11 +13,11 @@ def obstacles(request: TripRequest, run: Run) -> list[Broken]:
         found.append(Broken(Rule.WHO, run.id))
     if run.policy.closes is not None and request.asked_at > run.policy.closes:
         found.append(Broken(Rule.CUTOFF, run.id, request.asked_at - run.policy.closes))
-    found += (Broken(rule, run.id, excess) for rule, excess in _lacking(request.takes, run.capacity) if excess > 0)
+    found += (Broken(rule, run.id, excess) for rule, excess in lacking(request.takes, run.capacity) if excess > 0)
     return found
 
 
-def _lacking(load: Load, capacity: Capacity) -> Iterator[tuple[Rule, int]]:
+def lacking(load: Load, capacity: Capacity) -> Iterator[tuple[Rule, int]]:
     """How much of each a load lacks in a vehicle that carries nothing else, at its best layout."""
     yield Rule.WHEELCHAIR, load.wheelchairs - capacity.most_wheelchairs
     places = min(load.wheelchairs, capacity.most_wheelchairs)
@@ -28,4 +29,4 @@ def _lacking(load: Load, capacity: Capacity) -> Iterator[tuple[Rule, int]]:
 
 def boarding_window(request: TripRequest, run: Run) -> Window:
     """When a party's pickup may begin, given what it asked for and how long before a pickup a booking must be made."""
-    return request.depart & Window(request.asked_at + run.policy.notice)
+    return replace(request.depart, earliest=max(request.depart.earliest, request.asked_at + run.policy.notice))

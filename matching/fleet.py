@@ -1,24 +1,21 @@
 """The runs of a day as arrays: searched in microseconds, changed one accepted ride at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from matching import eligibility, kernel, schedule
+from matching import kernel, schedule
 from matching.kernel import FAR, OWN, State
-from matching.model import DAY, Capacity, Detour, Load, MeetingPoint, Need, Policy, Ride, Run, Stop, TripRequest
+from matching.model import Capacity, Detour, Load, MeetingPoint, Need, Policy, Ride, Run, Stop, TripRequest
 from matching.objective import Objective
-from matching.rides import ride_of
-from routing.times import Place, TravelTimes
+from matching.rides import asked_again, board_late, ride_of
+from routing.times import Place, Seconds, TravelTimes
 
 MODES = {Detour.NONE: kernel.NO_DETOUR, Detour.ON_ROUTE: kernel.ON_ROUTE, Detour.UP_TO: kernel.UP_TO}
 SOMEBODY, RESIDENT, FIRST_TAG, WORD = 1, 2, 2, 62
 """Tags that everybody has, and every resident; the first bit of other tags, and how many fit into a word."""
-
-LONG_AGO = -365 * DAY
-"""A time of asking before which no booking closes: what was promised needs no second permission."""
 
 DIMENSIONS = 3
 """Of a load: seats, wheelchair places, stowage."""
@@ -26,12 +23,31 @@ DIMENSIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A sound place for a request: the run's number, the cost (s), and `found`, a row as `kernel.scan` writes it."""
+    """A sound place for a request: the run's number, the cost (s), the points used, a row as `kernel.scan` writes it."""
 
     request: TripRequest
     run: int
     cost: int
+    pickup: MeetingPoint
+    dropoff: MeetingPoint
     found: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """One sound way to carry a party: the run as it would be, and what that costs (seconds).
+
+    detour: added driving; cost: that, the walks, and the harm that it does, weighed as the objective says.
+    """
+
+    run: Run
+    ride: Ride
+    pickup: MeetingPoint
+    dropoff: MeetingPoint
+    pickup_time: int
+    dropoff_time: int
+    detour: int
+    cost: int
 
 
 class Fleet:
@@ -49,7 +65,7 @@ class Fleet:
         places: Iterable[Place] = (),
         index: bool = True,
     ) -> None:
-        self._given, self._times = tuple(runs), times
+        self._given, self.times = tuple(runs), times
         self.tasks: list[TripRequest] = []
         stops = (stop.place for run in runs for stop in run.stops)
         self._place = {place: k for k, place in enumerate(dict.fromkeys([*places, *stops]))}
@@ -60,6 +76,7 @@ class Fleet:
         self._pending: TripRequest | None = None
         self._window = np.zeros(4, np.int32)
         self._found = np.full((1, kernel.FOUND), FAR, np.int32)
+        self._each = np.empty((0, kernel.FOUND), np.int32)
         self._listed = np.zeros(max(1, len(runs)), np.int32)
         self.state = self._build((objective or Objective()).harm, index=index)
         for r in range(len(runs)):
@@ -72,22 +89,70 @@ class Fleet:
 
     def best(self, request: TripRequest) -> Placement | None:
         """Find the cheapest sound place for a request over all runs."""
-        q = self._write(request)
+        q = self._written(request)
         run = kernel.find(self.state, q, self._window, self._listed, self._found)
-        if run < 0:
-            return None
-        found = self._found[0].tolist()
-        return Placement(request, run, found[kernel.COST], tuple(found))
+        return self._placement(request, q, int(run), self._found[0].tolist()) if run >= 0 else None
+
+    def places(self, request: TripRequest, r: int, most: int) -> list[Placement]:
+        """Find up to `most` sound places on one run, each with its own pickup position, cheapest first.
+
+        Of equal ones a scheduled stop comes before an added one, an early place before a late one.
+        """
+        q, rows = self._written(request), 2 * self.state.line.shape[1]
+        if len(self._each) < rows:
+            self._each = np.empty((rows, kernel.FOUND), np.int32)
+        self._each[:, kernel.COST] = FAR
+        self.state.weights[kernel.LOOKED] += kernel.scan(self.state, r, q, FAR, True, self._each)  # noqa: FBT003
+        found = self._each[self._each[:, kernel.COST] < FAR].tolist()
+        return [self._placement(request, q, r, one) for one in sorted(found, key=_cheapest_first)[:most]]
+
+    def on_the_road(self, request: TripRequest) -> list[int]:
+        """Number the runs that are on the road when a party wants to travel; all others cannot carry it."""
+        q = self._written(request)
+        return self._listed[: kernel.candidates(self.state, q, self._window, self._listed)].tolist()
+
+    def between(self, placement: Placement) -> tuple[int, int, int]:
+        """Earliest begin of a placement's pickup, latest begin of its drop-off, and the direct drive between them."""
+        request, row, st = placement.request, placement.found, self.state
+        line = st.line[placement.run]
+        at, off = line[row[kernel.ON]], line[row[kernel.OFF] + row[kernel.OFF_ADDED]]
+        soonest = int(at[kernel.BEGIN] + (at[kernel.DWELL] if row[kernel.ON_ADDED] else 0))
+        direct = self.times.between(placement.pickup.place, placement.dropoff.place)
+        return max(soonest, request.depart.earliest), min(int(off[kernel.LAST]), request.arrive.latest), direct
+
+    @property
+    def size(self) -> int:
+        """How many runs there are."""
+        return len(self._given)
+
+    def inserted(self, placement: Placement) -> Insertion:
+        """Build the run with a ride where `best` or `places` found room for it, and time it."""
+        request, run, row = placement.request, self.run(placement.run), placement.found
+        stops, ids = list(run.stops), []
+        ends = ((row[kernel.OFF], row[kernel.OFF_ADDED], "-"), (row[kernel.ON], row[kernel.ON_ADDED], "+"))
+        for (at, added, mark), point in zip(ends, (placement.dropoff, placement.pickup), strict=True):
+            ids.append(request.id + mark if added else run.stops[at].id)
+            if added:
+                stops.insert(at + 1, Stop(request.id + mark, point.place))
+        direct = self.times.between(placement.pickup.place, placement.dropoff.place)
+        ride = ride_of(request, run, (ids[1], ids[0]), direct=direct)
+        new = replace(run, stops=tuple(stops), rides=(*run.rides, ride))
+        if row[kernel.ON_ADDED]:
+            new = board_late(new, ride, self.times)
+        begin = {visit.stop.id: visit.begin for visit in schedule.timetable(new, self.times)}
+        detour = sum(schedule.legs_of(new, self.times)) - int(self.state.route[placement.run, kernel.DRIVE])
+        points, times = (placement.pickup, placement.dropoff), (begin[ride.pickup], begin[ride.dropoff])
+        return Insertion(new, new.rides[-1], *points, *times, detour, placement.cost)
 
     def accept(self, placement: Placement) -> None:
-        """Put a request where `best` found room for it, before any other is accepted."""
+        """Put a request where `best` or `places` found room for it, before any other is accepted."""
         q = self.add(placement.request)
         self._grow_positions()
         kernel.put(self.state, q, placement.run, np.array(placement.found, np.int32))
 
     def add(self, request: TripRequest) -> int:
         """Number a request as a task, which may then be put on a run."""
-        q = len(self.tasks) if self._pending is request else self._write(request)
+        q = self._written(request)
         self._keep_places(request)
         self._points = int(self.state.task[q, kernel.OFF_END])
         self.tasks.append(request)
@@ -98,22 +163,7 @@ class Fleet:
         """Number a ride between two own stops of its run as a task, which may move within what it was promised."""
         stops = {stop.id: stop for stop in run.stops}
         ends = stops[ride.pickup], stops[ride.dropoff]
-        wish = TripRequest(
-            id=ride.id,
-            service_date=run.service_date,
-            pickups=(MeetingPoint(ends[0].place),),
-            dropoffs=(MeetingPoint(ends[1].place),),
-            party=ride.party,
-            depart=ride.board,
-            arrive=ride.alight,
-            asked_at=LONG_AGO,
-            max_ride=ride.max_ride,
-            needs=ride.needs,
-            apart=ride.apart,
-            groups=ride.groups,
-            after=ride.after,
-        )
-        q = self.add(wish)
+        q = self.add(asked_again(ride, (ends[0].place, ends[1].place), run.service_date))
         self._held[q] = ride, ends
         terms = self.state.terms[q]
         terms[:, kernel.T_OPEN], terms[:, kernel.T_DWELL] = 1, ride.dwell
@@ -140,21 +190,29 @@ class Fleet:
 
     def run(self, r: int) -> Run:
         """Give a run as it is now, with the rides that were put on it."""
-        return _as_run(self, r)
+        return _as_run(self, r) if self.state.route[r, kernel.RIDERS] else self._given[r]
 
     def runs(self) -> list[Run]:
         """Give all runs as they are now."""
         return [self.run(r) for r in range(len(self._given))]
 
+    def _placement(self, request: TripRequest, q: int, r: int, found: list[int]) -> Placement:
+        st = self.state
+        on, off = found[kernel.ON_BY] - st.task[q, kernel.ON_FROM], found[kernel.OFF_BY] - st.task[q, kernel.OFF_FROM]
+        points = _near(request, request.pickups)[on], _near(request, request.dropoffs)[off]
+        return Placement(request, r, found[kernel.COST], *points, tuple(found))
+
+    def _written(self, request: TripRequest) -> int:
+        return len(self.tasks) if self._pending is request else self._write(request)
+
     def _write(self, request: TripRequest) -> int:
         """Write a request behind the tasks there are."""
         self._pending, q = request, len(self.tasks)
-        pickups = [point for point in request.pickups if point.walk <= request.max_walk]
-        dropoffs = [point for point in request.dropoffs if point.walk <= request.max_walk]
+        pickups, dropoffs = _near(request, request.pickups), _near(request, request.dropoffs)
         first = self._points
         between, end = first + len(pickups), first + len(pickups) + len(dropoffs)
         numbers = self._numbers([*pickups, *dropoffs])
-        self._make_room(q, end)
+        self._make_room(q, end + 1)
         st = self.state
         if end > first:
             st.point[first:end] = numbers
@@ -166,8 +224,7 @@ class Fleet:
         st.terms[q] = [_terms(request, policy) for policy in self._policies]
         earliest, latest = request.depart.earliest, request.depart.latest
         self._window[:] = (earliest, latest, request.arrive.earliest, request.arrive.latest)
-        if self._tag or last_in or request.apart or Need.ALONE in request.needs:
-            self._guard(q, request)
+        self._guard(q, request)
         return q
 
     def _numbers(self, points: list[MeetingPoint]) -> list[tuple[int, int]]:
@@ -189,15 +246,14 @@ class Fleet:
                 reverse=_padded(self.state.reverse, (size, size), FAR),
             )
         st = self.state
-        back = np.minimum(self._times.table(unknown, [*here, *unknown]), FAR)
-        to = np.minimum(self._times.table(here, unknown), FAR)
+        back = np.minimum(self.times.table(unknown, [*here, *unknown]), FAR)
+        to = np.minimum(self.times.table(here, unknown), FAR)
         st.seconds[n : n + m, : n + m], st.seconds[:n, n : n + m] = back, to
         st.reverse[: n + m, n : n + m], st.reverse[n : n + m, :n] = back.T, to.T
 
     def _keep_places(self, request: TripRequest) -> None:
-        for point in (*request.pickups, *request.dropoffs):
-            if point.walk <= request.max_walk:
-                self._place.setdefault(point.place, len(self._place))
+        for point in (*_near(request, request.pickups), *_near(request, request.dropoffs)):
+            self._place.setdefault(point.place, len(self._place))
 
     def _make_room(self, tasks: int, points: int) -> None:
         st = self.state
@@ -214,7 +270,10 @@ class Fleet:
     def _grow_positions(self) -> None:
         """Leave room for two more stops on every run."""
         st = self.state
-        if st.route[:, kernel.N].max() + 2 > st.line.shape[1] or st.route[:, kernel.RIDERS].max() + 2 > st.line.shape[1]:
+        if (
+            st.route[:, kernel.N].max() + 2 > st.line.shape[1]
+            or st.route[:, kernel.RIDERS].max() + 2 > st.line.shape[1]
+        ):
             positions = 2 * st.line.shape[1]
             self.state = st._replace(
                 line=_padded(st.line, (len(st.line), positions, st.line.shape[2]), 0),
@@ -254,16 +313,21 @@ class Fleet:
         places, runs = [*self._place], self._given
         seconds = np.full((len(places), len(places)), FAR, np.int32)
         if places:
-            seconds = np.minimum(self._times.table(places, places), FAR).astype(np.int32)
-        rows = [_Rows(run, self._times, self._place) for run in runs]
+            seconds = np.minimum(self.times.table(places, places), FAR).astype(np.int32)
+        rows = [_Rows(run, self.times, self._place) for run in runs]
         words = 1 + (FIRST_TAG + len(self._tag)) // WORD
         positions = max(16, 8 + max((len(run.stops) for run in runs), default=0))
         policies = {policy: p for p, policy in enumerate(self._policies)}
-        route, line = _routes(runs, rows, policies), np.zeros((len(runs), positions, kernel.ABOARD + DIMENSIONS), np.int32)
+        route, line = (
+            _routes(runs, rows, policies),
+            np.zeros((len(runs), positions, kernel.ABOARD + DIMENSIONS), np.int32),
+        )
         for r, run in enumerate(runs):
             line[r, : len(run.stops), kernel.NODE] = np.arange(len(run.stops))
         caps = [cap for one in rows for cap in one.caps]
-        fixed_mask = np.concatenate([_fixed_masks(run, self._tag, words) for run in runs] or [np.zeros((0, 2 * words), np.int64)])
+        fixed_mask = np.concatenate(
+            [_fixed_masks(run, self._tag, words) for run in runs] or [np.zeros((0, 2 * words), np.int64)]
+        )
         weights = np.array([harm, 0, bool(self._tag) or fixed_mask[:, words:].any() or any(one.shut for one in rows)])
         reach = (len(places), len(runs)) if index else (0, 0)
         return State(
@@ -289,7 +353,47 @@ class Fleet:
 
 
 def warm(progress: Callable[[int, int], None] | None = None) -> None:
-    """Compile the kernel, or load it from the cache, so that no request waits for that."""
+    """Compile the kernel, or load it from the cache, so that no request waits for that.
+
+    progress: told after each step how many of how many are done.
+    """
+    here, there = Place(0, 0), Place(0, 1)
+    stops = (Stop("a", here, sequence=0, residents=True), Stop("b", there, sequence=1, residents=True))
+    policy = Policy(riders=frozenset({"anyone"}), detour=Detour.UP_TO, max_detour=FAR)
+    run = Run("warm", "1970-01-01", "", "", Capacity.of(9), stops, (), policy)
+    wish = TripRequest("q", run.service_date, (MeetingPoint(here),), (MeetingPoint(there),), Load(1))
+    fleets: list[Fleet] = []
+    steps = (
+        lambda: fleets.append(Fleet([run], _OneMinute())),
+        lambda: fleets[0].on_the_road(wish),
+        lambda: fleets[0].places(wish, 0, 1),
+        lambda: fleets[0].best(wish),
+        lambda: fleets[0].accept(fleets[0].places(wish, 0, 1)[0]),
+    )
+    for done, step in enumerate(steps, 1):
+        step()
+        if progress:
+            progress(done, len(steps))
+
+
+class _OneMinute:
+    """Roads on which every drive takes a minute."""
+
+    def between(self, origin: Place, destination: Place) -> int:
+        return 0 if origin == destination else 60
+
+    def table(self, origins: Sequence[Place], destinations: Sequence[Place]) -> Seconds:
+        return np.array([[self.between(a, b) for b in destinations] for a in origins], np.int32)
+
+
+def _near(request: TripRequest, points: Iterable[MeetingPoint]) -> list[MeetingPoint]:
+    """List the points within the walk that a party asked for."""
+    return [point for point in points if point.walk <= request.max_walk]
+
+
+def _cheapest_first(found: list[int]) -> tuple[int, ...]:
+    cost, on, on_added, _, off, off_added, _ = found
+    return cost, on_added + off_added, on, on_added, off, off_added
 
 
 class _Rows:
@@ -302,13 +406,19 @@ class _Rows:
         at = run.positions()
         begin = [visit.begin for visit in visits]
         left = [visit.departure for visit in visits]
-        aboard = {ride.id: begin[at[ride.dropoff]] - left[at[ride.pickup]] for ride in run.rides}
-        self.holds = all(aboard[ride.id] <= ride.max_ride for ride in run.rides)
+        known = len(run.reached)
+        spans = [(ride, at[ride.pickup], at[ride.dropoff]) for ride in run.rides]
+        self.holds = all(begin[off] - left[on] <= ride.max_ride for ride, on, off in spans if on >= known)
         caps: dict[tuple[int, int], int] = {}
-        for ride in run.rides:
-            ends = at[ride.pickup], at[ride.dropoff]
-            caps[ends] = min(caps.get(ends, FAR), max(ride.max_ride, aboard[ride.id] if not self.holds else 0))
+        due: dict[int, int] = {}
+        for ride, on, off in spans:
+            most = max(ride.max_ride, begin[off] - left[on])
+            if on >= known:
+                caps[on, off] = min(caps.get((on, off), FAR), most)
+            else:
+                due[off] = min(due.get(off, FAR), left[on] + most)
         self.caps = [(*ends, most) for ends, most in caps.items() if most < FAR]
+        self.closed = any(leg >= FAR for leg in schedule.legs_of(run, times))
         last_in = [(at[r.pickup], at[r.dropoff]) for r in run.rides if Need.LAST_IN_FIRST_OUT in r.needs]
         self.shut = bool(last_in)
         self.part = _part(run)
@@ -320,9 +430,9 @@ class _Rows:
             for ride in visit.boarding:
                 load = load + ride.takes
             window = schedule.window_at(run, visit.stop)
-            latest = max(min(window.latest, limits.get(visit.stop.id, FAR)), visit.begin)
+            latest = max(min(window.latest, limits.get(visit.stop.id, FAR), due.get(k, FAR)), visit.begin)
             earliest = window.earliest
-            if k < len(run.reached):
+            if k < known:
                 earliest = latest = run.reached[k]
             people = sum(ride.party.people for ride in visit.alighting if ride.committed)
             is_open = visit.stop.scheduled and visit.stop.residents and not visit.stop.depot
@@ -346,9 +456,11 @@ def _routes(runs: Sequence[Run], rows: Sequence[_Rows], policies: dict[Policy, i
     layout = stop = cap = 0
     for r, (run, one) in enumerate(zip(runs, rows, strict=True)):
         layouts = layout + len(run.capacity.layouts)
+        fixed = len(run.stops) + 1 if one.closed else max(run.fixed, len(run.reached))
         route[r] = (
-            len(run.stops), 0, run.fixed, policies[run.policy], MODES[run.policy.detour], min(run.policy.max_detour, FAR),
+            len(run.stops), 0, fixed, policies[run.policy], MODES[run.policy.detour], min(run.policy.max_detour, FAR),
             run.policy.deadhead, *one.part, layout, layouts, stop, cap, cap + len(one.caps), one.holds, 0, 0, 0,
+            len(run.reached),
         )  # fmt: skip
         layout, stop, cap = layouts, stop + len(run.stops), cap + len(one.caps)
     return route

@@ -29,8 +29,9 @@ OWN = 1 << 20
 """Nodes of a line from here on are ends of tasks: OWN + 2 task for its pickup, one more for its drop-off."""
 
 # columns of `route`; MODE is one of the detour modes below, HOLDS: may a pickup wait so that a longest ride is kept?
+# KNOWN: how many leading stops were reached, each then with the one second when it was as its window
 (N, RIDERS, FIXED, POLICY, MODE, MAX_DETOUR, DEADHEAD, PART, PART_END) = range(9)
-(LAYOUT, LAYOUT_END, FIX, CAP, CAP_END, HOLDS, DRIVE, HARM, SPARE_ALL, ROUTE_FIELDS) = range(9, 19)
+(LAYOUT, LAYOUT_END, FIX, CAP, CAP_END, HOLDS, DRIVE, HARM, SPARE_ALL, KNOWN, ROUTE_FIELDS) = range(9, 20)
 (NO_DETOUR, ON_ROUTE, UP_TO) = range(3)
 # columns of `line`, a row for each position; RIDER by number of the rider, FIXED_AT by number of the fixed stop; then
 # the load aboard, one column for each dimension
@@ -104,7 +105,7 @@ def refresh(st: State, r: int) -> None:
     if st.weights[GUARDED]:
         _guard(st, r, route, line)
     _allow_detour(st, route, line)
-    st.span[0, r] = line[0, BEGIN] + line[0, DWELL]
+    st.span[0, r] = line[max(0, route[FIXED] - 1), BEGIN]
     st.span[1, r] = line[n - 1, LAST]
     if st.soon.shape[0]:
         _index(st, r, route, line)
@@ -183,22 +184,28 @@ def _list_caps(st, route, line):
 @njit(cache=True, inline="always")
 def _time(st, route, line):
     """Work out the earliest and the latest begin at every position, and the harm that the run does as it is."""
-    n, work = route[N], st.work
+    n, known, work = route[N], route[KNOWN], st.work
     line[0, BEGIN] = line[0, EARLIEST]
-    for k in range(1, n):
+    for k in range(1, known):
+        line[k, BEGIN] = line[k, EARLIEST]
+    for k in range(max(1, known), n):
         line[k, BEGIN] = max(line[k, EARLIEST], line[k - 1, BEGIN] + line[k - 1, DWELL] + line[k - 1, LEG])
+    for k in range(known):
+        line[k, LAST] = line[k, LATEST]
     line[n - 1, LAST] = line[n - 1, LATEST]
-    for k in range(n - 2, -1, -1):
+    for k in range(n - 2, known - 1, -1):
         line[k, LAST] = min(line[k, LATEST], line[k + 1, LAST] - line[k, DWELL] - line[k, LEG])
     if route[HOLDS]:
         caps = _list_caps(st, route, line)
         _hold_back(st, n, caps, line)
         for m in range(caps):
             on, off = work[W_ON, m], work[W_OFF, m]
+            if line[on, OPEN]:
+                continue  # whoever joins there makes the vehicle leave later, and the longest ride end later
             soon = line[on, LAST] + line[on, DWELL] + work[W_MOST, m]
             if line[off, LAST] > soon:
                 line[off, LAST] = soon
-                for k in range(off - 1, -1, -1):
+                for k in range(off - 1, known - 1, -1):
                     t = line[k + 1, LAST] - line[k, DWELL] - line[k, LEG]
                     if t >= line[k, LAST]:
                         break
@@ -532,7 +539,7 @@ def _settle(st, r, q, place):
             m += 1
     if begin[0] > last[0]:
         return -1
-    for k in range(1, m):
+    for k in range(max(1, route[KNOWN]), m):
         begin[k] = max(begin[k], begin[k - 1] + dwell[k - 1] + step[k - 1])
         if begin[k] > last[k]:
             return -1
@@ -664,7 +671,7 @@ def candidates(st: State, q: int, window: Any, out: Any) -> int:
         direct = st.seconds[a, b]
         for r in range(runs):
             begin = max(soon[r], earliest)
-            ends = max(begin + direct, max(soon_off[r], arrive))
+            ends = max(begin + direct, soon_off[r], arrive)
             if begin <= min(late[r], latest) and ends <= min(late_off[r], arrive_latest):
                 out[count] = r
                 count += 1

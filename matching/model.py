@@ -16,6 +16,9 @@ DAY = 86_400
 LATEST = 2 * DAY
 """No service of a day ends after this second."""
 
+FOREVER = 1 << 29
+"""A bound that binds nothing, whatever the seconds are counted from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -181,7 +184,7 @@ class Stop:
 
     id: str
     place: Place
-    window: Window = Window()
+    window: Window = Window(-FOREVER, FOREVER)
     dwell: int = 0
     sequence: int | None = None
     planned: int | None = None

@@ -1,14 +1,14 @@
 """A request and the runs of its day become a few diverse offers, or the reason and the smallest change that helps."""
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from matching import promises, schedule
-from matching.insertion import Insertion, Search, reinsert, search_timed
-from matching.model import DAY, LATEST, MeetingPoint, Policy, Ride, Rule, Run, TripRequest, Window
-from matching.slack import Timed, measure
+from matching.explain import explained, least_miss
+from matching.fleet import Fleet, Insertion, Placement
+from matching.insertion import reinsert
+from matching.model import DAY, LATEST, Broken, MeetingPoint, Policy, Ride, Rule, Run, TripRequest, Window
 from routing.times import TravelTimes
 
 MOST_OFFERS = 4
@@ -16,6 +16,10 @@ APART = 600
 """Seconds of pickup time that make two offers on the same run worth showing both."""
 HOLD = 900
 """Seconds for which an offer stands."""
+MOST_PLACES = 6
+"""Places that are looked at on one run, each with its own pickup position."""
+MOST_EXPLAINED = 8
+"""Runs that a refusal looks at in depth: those that come nearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Offer:
 class Change:
     """The least by which a refused request must change to be offered a seat.
 
-    kind "time": `amount` seconds later (negative: earlier); "walk": metres to walk in all; "party": how many people.
+    kind "time": `amount` seconds later (negative: earlier); "walk": the new limit for the walk at each end, in metres;
+    "party": how many people.
     """
 
     kind: str
@@ -53,30 +58,50 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why no seat was found: the rule of the nearest miss, the article that says so, and what would help."""
+    """Why no seat was found: the rule of the nearest miss, the article that says so, and what would help.
+
+    excess: by how much that rule would be broken, seconds or people.
+    """
 
     rule: Rule
     article: str | None
     changes: tuple[Change, ...]
+    excess: int = 0
 
 
-def offers(request: TripRequest, runs: Sequence[Run], times: TravelTimes) -> tuple[Offer, ...] | Refusal:
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A place not yet built, and the least burden that it can turn out to be."""
+
+    burden: int
+    place: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A place that was built and judged."""
+
+    burden: int
+    run: Run
+    insertion: Insertion
+
+
+def offers(
+    request: TripRequest, runs: Sequence[Run], times: TravelTimes, fleet: Fleet | None = None
+) -> tuple[Offer, ...] | Refusal:
     """Offer up to four sound places, the best first and no two alike; or refuse with the reason.
 
-    Runs that take no residents, or that would be late by themselves, are passed over without a word about them.
+    Runs that take no residents are passed over without a word about them; so are those that break a promise already,
+    unless a seat on them makes nothing worse. fleet: one of `asked`, made before and not in use elsewhere meanwhile.
     """
-    timed = [measure(run, times) for run in runs if run.policy.riders and not promises.broken(run, times)]
-    searches = [search_timed(request, one, times) for one in timed]
-    found = [
-        (one.run, insertion)
-        for one, searched in zip(timed, searches, strict=True)
-        for insertion in searched.insertions
-        if not promises.broken(insertion.run, times, before=one.run)
-    ]
-    if not found:
-        return _refuse(request, timed, searches, times)
-    found.sort(key=lambda pair: (_burden(request, pair[1]), pair[0].id))
-    return tuple(_offer(request, run, one, times) for run, one in _diverse(found))
+    fleet = fleet or Fleet(asked(request.service_date, runs), times, index=False)
+    found = _best(request, fleet)
+    return tuple(_offer(request, one.run, one.insertion, times) for one in found) or _refuse(request, fleet)
+
+
+def asked(service_date: str, runs: Sequence[Run]) -> list[Run]:
+    """List the runs of a service date that take residents at all."""
+    return [run for run in runs if run.service_date == service_date and run.policy.riders]
 
 
 def place(offer: Offer, request: TripRequest, run: Run, times: TravelTimes) -> Run | None:
@@ -86,24 +111,49 @@ def place(offer: Offer, request: TripRequest, run: Run, times: TravelTimes) -> R
     return None if new is None or promises.broken(new, times, before=run) else new
 
 
-def _burden(request: TripRequest, one: Insertion) -> int:
-    """Seconds that an offer costs all together: added driving, walking, time aboard, and waiting for what was asked."""
-    aboard = one.dropoff_time - one.pickup_time
+def _best(request: TripRequest, fleet: Fleet) -> list[_Found]:
+    """Build and judge places by the least that they can burden, until no other one can be among the best."""
+    places = [place for r in fleet.on_the_road(request) for place in fleet.places(request, r, MOST_PLACES)]
+    found: list[_Found] = []
+    for candidate in sorted((_candidate(fleet, place) for place in places), key=lambda one: one.burden):
+        kept = _diverse(found)
+        if len(kept) == MOST_OFFERS and kept[-1].burden < candidate.burden:
+            break
+        run, insertion = fleet.run(candidate.place.run), fleet.inserted(candidate.place)
+        if not promises.broken(insertion.run, fleet.times, before=run):
+            times = insertion.pickup_time, insertion.dropoff_time
+            found.append(_Found(_burden(request, insertion.cost, *times), run, insertion))
+    return _diverse(found)
+
+
+def _candidate(fleet: Fleet, place: Placement) -> _Candidate:
+    soonest, latest, direct = fleet.between(place)
+    bounds = (
+        _burden(place.request, place.cost, *ends) for ends in ((soonest, soonest + direct), (latest - direct, latest))
+    )
+    return _Candidate(min(bounds), place)
+
+
+def _burden(request: TripRequest, cost: int, pickup: int, dropoff: int) -> int:
+    """Seconds that an offer costs all together: its cost, time aboard, and waiting for what was asked."""
     if request.arrive.latest < LATEST and request.depart.earliest <= request.asked_at:
-        wait = max(0, request.arrive.latest - one.dropoff_time)
+        wait = max(0, request.arrive.latest - dropoff)
     else:
-        wait = max(0, one.pickup_time - request.depart.earliest)
-    return one.cost + aboard + wait
+        wait = max(0, pickup - request.depart.earliest)
+    return cost + dropoff - pickup + wait
 
 
-def _diverse(found: Sequence[tuple[Run, Insertion]]) -> list[tuple[Run, Insertion]]:
+def _diverse(found: Sequence[_Found]) -> list[_Found]:
     """Keep the best, then only what differs from all kept: another run, or a pickup ten minutes apart."""
-    kept: list[tuple[Run, Insertion]] = []
-    for run, one in found:
-        alike = any(run.id == r.id and abs(one.pickup_time - k.pickup_time) < APART for r, k in kept)
-        if not alike and len(kept) < MOST_OFFERS:
-            kept.append((run, one))
+    kept: list[_Found] = []
+    for one in sorted(found, key=lambda one: (one.burden, one.run.id)):
+        if len(kept) < MOST_OFFERS and not any(_alike(one, other) for other in kept):
+            kept.append(one)
     return kept
+
+
+def _alike(one: _Found, other: _Found) -> bool:
+    return one.run.id == other.run.id and abs(one.insertion.pickup_time - other.insertion.pickup_time) < APART
 
 
 def _offer(request: TripRequest, run: Run, one: Insertion, times: TravelTimes) -> Offer:
@@ -147,26 +197,42 @@ def _delay(before: Run, after: Run, times: TravelTimes) -> int:
     return max((then[stop] - now[stop] for stop in used), default=0)
 
 
-def _refuse(request: TripRequest, timed: Sequence[Timed], searches: Sequence[Search], times: TravelTimes) -> Refusal:
-    stopped = sum((searched.stopped for searched in searches), Counter[Rule]())
-    rule = Search((), stopped).nearest_miss()
-    cited = (one.run.policy.article(rule) for one, said in zip(timed, searches, strict=True) if rule in said.stopped)
-    article = next(filter(None, cited), None)
-    changes = (_other_time(request, timed, times), _longer_walk(request, timed, times), _fewer(request, timed, times))
-    return Refusal(rule, article, tuple(change for change in changes if change is not None))
+def _refuse(request: TripRequest, fleet: Fleet) -> Refusal:
+    """Name the nearest miss over the runs that keep their own promises; the nearest by bound are looked at first."""
+    sound = [(r, run) for r, run in enumerate(fleet.runs()) if not promises.broken(run, fleet.times)]
+    near = sorted((least_miss(request, fleet, r), r) for r, _ in sound)
+    nearest: tuple[tuple[int, int], Broken, int] | None = None
+    for bound, r in near[:MOST_EXPLAINED]:
+        if nearest and bound >= nearest[0]:
+            break
+        said = explained(request, fleet, r)
+        if said.stopped and (nearest is None or said.miss < nearest[0]):
+            nearest = said.miss, said.stopped[0], r
+    _, fault, r = nearest or ((0, 0), Broken(Rule.TIME, ""), -1)
+    article = fleet.run(r).policy.article(fault.rule) if r >= 0 else None
+    changes = (_other_time(request, fleet), _longer_walk(request, fleet), _fewer(request, fleet))
+    return Refusal(fault.rule, article, tuple(change for change in changes if change is not None), fault.excess)
 
 
-def _seated(request: TripRequest, timed: Sequence[Timed], times: TravelTimes) -> bool:
-    """Would the party find a seat on any run?"""
-    return any(search_timed(request, one, times, most=1).insertions for one in timed)
-
-
-def _other_time(request: TripRequest, timed: Sequence[Timed], times: TravelTimes) -> Change | None:
+def _other_time(request: TripRequest, fleet: Fleet) -> Change | None:
     """The nearest time of the same day at which the party would be offered a seat."""
     anytime = replace(request, depart=Window(-DAY, LATEST), arrive=Window(-DAY, LATEST))
-    found = [one for run in timed for one in search_timed(anytime, run, times).insertions]
-    shifts = [_shift(request, one) for one in found]
-    return min((Change("time", s) for s in shifts if s), key=lambda c: (abs(c.amount), c.amount), default=None)
+    places = [place for r in range(fleet.size) for place in fleet.places(anytime, r, MOST_PLACES)]
+    nearest: int | None = None
+    for estimate, place in sorted(((_estimate(request, fleet, one), one) for one in places), key=lambda pair: pair[0]):
+        if nearest is not None and estimate > abs(nearest):
+            break
+        shift = _shift(request, fleet.inserted(place))
+        if shift and (nearest is None or (abs(shift), shift) < (abs(nearest), nearest)):
+            nearest = shift
+    return Change("time", nearest) if nearest else None
+
+
+def _estimate(request: TripRequest, fleet: Fleet, place: Placement) -> int:
+    """Least seconds, either way, by which a request must move to be at a place when its run can be there."""
+    soonest, latest, _ = fleet.between(place)
+    late = max(soonest - end for end in (request.depart.latest, request.arrive.latest))
+    return max(0, late, max(request.depart.earliest, request.arrive.earliest) - latest)
 
 
 def _shift(request: TripRequest, one: Insertion) -> int | None:
@@ -177,18 +243,18 @@ def _shift(request: TripRequest, one: Insertion) -> int | None:
     return min(max(0, least), most) if least <= most else None
 
 
-def _longer_walk(request: TripRequest, timed: Sequence[Timed], times: TravelTimes) -> Change | None:
+def _longer_walk(request: TripRequest, fleet: Fleet) -> Change | None:
     """The shortest walk, beyond what was asked, that finds a seat; a longer one never closes what a shorter opens."""
     walks = sorted({p.walk for p in (*request.pickups, *request.dropoffs) if p.walk > request.max_walk})
-    enough = bisect_left(walks, 1, key=lambda walk: int(_seated(replace(request, max_walk=walk), timed, times)))
+    enough = bisect_left(walks, 1, key=lambda walk: int(fleet.best(replace(request, max_walk=walk)) is not None))
     return Change("walk", walks[enough]) if enough < len(walks) else None
 
 
-def _fewer(request: TripRequest, timed: Sequence[Timed], times: TravelTimes) -> Change | None:
+def _fewer(request: TripRequest, fleet: Fleet) -> Change | None:
     """The largest part of the party that could ride together; those in wheelchairs are never left behind."""
     party = request.party
     for people in range(party.people - 1, max(0, party.wheelchairs - 1), -1):
         fewer = replace(party, seats=people - party.wheelchairs)
-        if _seated(replace(request, party=fewer), timed, times):
+        if fleet.best(replace(request, party=fewer)):
             return Change("party", people)
     return None

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
-from matching.model import LATEST, Broken, Detour, Load, Need, Ride, Rule, Run, Window
+from matching.model import Broken, Detour, Load, Need, Ride, Rule, Run, Window
 from routing.times import NO_WAY, TravelTimes
 
 ON_ROUTE_SLACK = 5
@@ -291,8 +291,8 @@ def _windows(course: _Course, spans: Sequence[Span]) -> Iterator[Broken]:
     stops, begin = course.run.stops, course.begin
     latest: dict[int, int] = {}
     for ride, on, off in spans:
-        latest[on] = min(latest.get(on, LATEST), ride.board.latest)
-        latest[off] = min(latest.get(off, LATEST), ride.alight.latest)
+        latest[on] = min(latest.get(on, ride.board.latest), ride.board.latest)
+        latest[off] = min(latest.get(off, ride.alight.latest), ride.alight.latest)
     for k in sorted(latest):
         if k >= len(course.run.reached) and begin[k] > latest[k]:
             yield Broken(Rule.WINDOW, stops[k].id, begin[k] - latest[k])

@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 from matching import eligibility, schedule
-from matching.model import Ride, Run, TripRequest, Window
-from routing.times import TravelTimes
+from matching.model import DAY, MeetingPoint, Ride, Run, TripRequest
+from routing.times import Place, TravelTimes
+
+LONG_AGO = -365 * DAY
+"""A time of asking before which no booking closes: what was promised needs no second permission."""
 
 
 def ride_of(request: TripRequest, run: Run, ends: tuple[str, str], *, direct: int) -> Ride:
@@ -25,12 +28,32 @@ def ride_of(request: TripRequest, run: Run, ends: tuple[str, str], *, direct: in
     )
 
 
+def asked_again(ride: Ride, ends: tuple[Place, Place], service_date: str) -> TripRequest:
+    """Ask again for a ride that was promised, within its own windows; ends: where its party boards and alights."""
+    return TripRequest(
+        id=ride.id,
+        service_date=service_date,
+        pickups=(MeetingPoint(ends[0]),),
+        dropoffs=(MeetingPoint(ends[1]),),
+        party=ride.party,
+        depart=ride.board,
+        arrive=ride.alight,
+        asked_at=LONG_AGO,
+        max_ride=ride.max_ride,
+        needs=ride.needs,
+        apart=ride.apart,
+        groups=ride.groups,
+        after=ride.after,
+    )
+
+
 def board_late(run: Run, ride: Ride, times: TravelTimes) -> Run:
     """Pick a party up so late at its own added stop that the vehicle need not wait at the next one with it aboard."""
     visits = schedule.timetable(run, times)
     k = run.positions()[ride.pickup]
     waiting = visits[k + 1].begin - visits[k + 1].arrival
-    late = replace(ride, board=ride.board & Window(min(visits[k].begin + waiting, ride.board.latest)))
+    earliest = max(ride.board.earliest, min(visits[k].begin + waiting, ride.board.latest))
+    late = replace(ride, board=replace(ride.board, earliest=earliest))
     return replace(run, rides=tuple(late if other.id == ride.id else other for other in run.rides))
 
 

@@ -385,6 +385,22 @@ def begin(st: Any, se: Any) -> None:
     for r in range(len(st.route)):
         _count_up(se, r)
         _keep_column(st, se, r)
+    fill(st, se)
+    se.count[CURRENT] = worth(st)
+    _keep_best(st, se)
+
+
+@njit(cache=True)
+def weigh(st: Any, se: Any, weights: Any) -> None:
+    """Count the cost of the plan anew, with other weights of what is not served."""
+    st.task[:, WEIGHT] = weights
+    se.count[CURRENT] = worth(st)
+    _keep_best(st, se)
+
+
+@njit(cache=True)
+def fill(st: Any, se: Any) -> None:
+    """Put every task that is not served where it fits best, one after another."""
     for q in range(len(st.task)):
         if st.task[q, RUN] < 0 and (se.leader[q] < 0 or st.task[se.leader[q], RUN] >= 0):
             found = _best_place(st, se, q)
@@ -392,8 +408,6 @@ def begin(st: Any, se: Any) -> None:
                 r = se.choice[found >> 1]
                 put(st, q, r, se.place[found >> 1, found & 1])
                 _count_up(se, r)
-    se.count[CURRENT] = worth(st)
-    _keep_best(st, se)
 
 
 @njit(cache=True)

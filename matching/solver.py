@@ -22,13 +22,13 @@ from routing.times import TravelTimes
 
 __all__ = ["Plan", "Progress", "replan"]
 
-TICKS = 110_000_000
+TICKS = 60_000_000
 """Ticks of work that a slow core does in a second."""
 
 CHUNK = 20_000_000
 """Ticks after which a search looks at the clock."""
 
-TURNS = (0.4, 0.2, 0.2, 0.2)
+TURNS = (0.25, 0.15, 0.15, 0.15, 0.15, 0.15)
 """Shares of the work that the turns take."""
 
 MOST = 10
@@ -36,6 +36,9 @@ MOST = 10
 
 HOT, COLD = 1.6, 0.02
 """Temperatures at the begin and the end, in legs of middling length."""
+
+WEIGHT = 15
+"""What a request of middling weight weighs in a search, in legs: light enough for detours through worse plans."""
 
 GROUP, PACKING = 120, 0.4
 """Runs whose columns are chosen together, and the deterministic seconds (as CP-SAT counts them) for that."""
@@ -84,6 +87,8 @@ def _improve(
 ) -> None:
     st, search, improved = draft.state, draft.search, 0
     leg = max(1.0, float(st.route[:, kernel.DRIVE].sum()) / max(1, int((st.route[:, kernel.N] - 1).sum())))
+    weights = st.task[:, kernel.WEIGHT].copy()
+    ruin.weigh(st, search, np.minimum(weights, np.maximum(1, weights * (WEIGHT * leg / np.median(weights)))).astype(np.int32))
     draw = random.Random(seed)  # noqa: S311 - a search, no secret
     for turn, share in enumerate(TURNS):
         hot, cold = HOT * leg / (1 + turn), COLD * leg
@@ -100,6 +105,9 @@ def _improve(
                 progress(Progress(_served(draft), int(search.count[ruin.BEST]), improved))
         ruin.rewind(st, search)
         _pack(draft, draw, until)
+    ruin.weigh(st, search, weights)
+    ruin.fill(st, search)
+    ruin.recount(st, search)
 
 
 def _served(draft: Draft) -> int:

@@ -12,6 +12,7 @@ from flask_login import user_logged_in
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
+from matching import fleet
 from routing.area import TILES
 from routing.times import RoadError
 from webapp.config import LANGUAGES, Settings, read_settings
@@ -31,7 +32,12 @@ CSP = (
 
 
 def create_app(settings: Settings | None = None, *, town: Town | None = None) -> Flask:
-    """Build the site for a town; without one, for the town of the settings, read from the environment by default."""
+    """Build the site for a town; without one, for the town of the settings, read from the environment by default.
+
+    A worker that brings no town is warm when this returns: no request of its own compiles anything.
+    """
+    if town is None:
+        fleet.warm()
     served = town or open_town(settings or read_settings())
     version = _static_version(STATIC)
     app = Flask(__name__, static_url_path=f"/static/{version}")

@@ -5,7 +5,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from matching import fleet
 from routing.area import Area
 from routing.times import RoadError
 from webapp.config import LANGUAGES, Settings, read_settings
@@ -125,7 +126,7 @@ def _rows(said: dict[str, Any]) -> Iterator[tuple[str, object]]:
     yield "runs, committed rides", f"{said['runs']}, {said['committed']}"
     yield "requests / offered / booked", f"{said['requests']} / {said['offered']} / {said['booked']}"
     yield from ((f"  refused: {reason}", count) for reason, count in said["refused"].items())
-    yield "re-planned by OR-Tools", "{before:.0f} → {after:.0f} parties in {seconds} s".format(**said["solver"])
+    yield "re-planned", "{before} → {after} of at most {upper_bound} parties in {seconds} s".format(**said["solver"])
     yield "seat minutes free / filled", "{free} / {filled}".format(**said["seat_minutes"])
     yield "extra driving", f"{said['extra_drive_seconds'] // 60} min"
     yield "delay of committed riders", "worst {worst} s, mean {mean} s".format(**said["committed_delay_seconds"])
@@ -263,11 +264,13 @@ def plan(day: datetime, seconds: int) -> None:
     Example: noriai plan --date 2026-11-23 --seconds 60
     """
     town = _open()
+    with _warming() as progress:
+        fleet.warm(progress)
     with _progress() as bar, _ticking(bar, seconds):
         done = planning.replan(town, day.date(), seconds=seconds)
     town.store.close()
     click.echo(
-        f"{done.before} parties before, {done.after} after; "
+        f"{done.before} parties before, {done.after} of at most {done.upper_bound} after; "
         f"driving {done.drive_before // 60} min before, {done.drive_after // 60} min after"
     )
 
@@ -304,7 +307,8 @@ def _serve(town: Town, port: int, *, host: str = "127.0.0.1", hints: dict[str, A
     from webapp import serving
 
     console.print(f"Serving http://{host}:{port} (Ctrl+C ends it)")
-    serving.serve(town, host=host, port=port, hints=hints)
+    with _warming() as progress:
+        serving.serve(town, host=host, port=port, hints=hints, progress=progress)
 
 
 def _hints() -> dict[str, Any]:
@@ -357,6 +361,24 @@ def _progress() -> Progress:
         TimeElapsedColumn(),
         console=Console(stderr=True),
     )
+
+
+@contextmanager
+def _warming() -> Iterator[Callable[[int, int], None]]:
+    """Show how far the search is ready, until it is."""
+    bar = _progress()
+    task = bar.add_task("warm up", total=1)
+
+    def progress(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+        if done == total:
+            bar.stop()
+
+    try:
+        yield progress
+    finally:
+        bar.stop()
 
 
 @contextmanager

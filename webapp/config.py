@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
     What is set to nothing counts as not set. Raises ValueError when a number, a language or a time zone cannot be read.
     """
     env = {name: value for name, value in env.items() if value}
-    folder = home or Path(env.get("NORIAI_HOME", ".noriai")).absolute()
+    folder = home or _home(env)
     folder.mkdir(parents=True, exist_ok=True)
     default = Settings(folder, f"sqlite:///{folder / 'noriai.db'}", "")
     return Settings(
@@ -70,6 +70,20 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         mail_from=env.get("NORIAI_MAIL_FROM", default.mail_from),
         https=env.get("NORIAI_HTTPS", "").lower() in {"1", "true", "yes"},
     )
+
+
+def place_kernel_cache(package: Path, env: MutableMapping[str, str] = os.environ) -> None:
+    """Let Numba keep what it compiles in the home folder where it may not write beside the sources of `package`.
+
+    Numba reads the variable when it is imported. What somebody has set stays.
+    """
+    beside = package / "__pycache__"
+    if not env.get("NUMBA_CACHE_DIR") and not os.access(beside if beside.exists() else package, os.W_OK):
+        env["NUMBA_CACHE_DIR"] = str(_home(env) / "kernel-cache")
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("NORIAI_HOME") or ".noriai").absolute()
 
 
 def _timezone(name: str) -> ZoneInfo:

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
+from matching import fleet
 from matching.metrics import day_figures
 from matching.plan import Progress
 from routing.times import Place
@@ -85,6 +86,8 @@ class Demo:
 def play(town: Town, clock: DemoClock, *, solve: int, tell: Callable[[str, int, int], None]) -> Demo:
     """Fill an empty town with the demo day and run it; `tell` hears of each step how far it is (name, done, of)."""
     demo = Demo(next_weekday(town.today()))
+    with demo.step("warm up"):
+        fleet.warm(lambda done, of: tell("warm up", done, of))
     with demo.step("schedules"):
         settle(town, tell)
     with town.store.read() as records:
@@ -232,7 +235,8 @@ def _replan(town: Town, demo: Demo, solve: int, tell: Callable[[str, int, int], 
 
     done = planning.replan(town, demo.day, seconds=solve, progress=progress)
     seconds = round(time.perf_counter() - began, 1)
-    demo.solver = {"before": done.before, "after": done.after, "seconds": seconds}
+    found = {"before": done.before, "after": done.after, "upper_bound": done.upper_bound}
+    demo.solver = {**found, "seconds": seconds}
 
 
 def _instant(town: Town, day: date, clock: str) -> datetime:

@@ -8,6 +8,7 @@ from typing import Any
 
 from waitress import serve as run_server
 
+from matching import fleet
 from routing.times import RoadError
 from webapp.app import create_app
 from webapp.db.store import StoreError
@@ -23,8 +24,19 @@ MAIL_EVERY, DAYS_EVERY = 5.0, 3600.0
 """Seconds from one look into the outbox to the next, and from one look at the calendar to the next."""
 
 
-def serve(town: Town, *, host: str, port: int, hints: dict[str, Any] | None = None) -> None:
-    """Serve a town's site until the process is ended; `hints` tell on the sign-in page who may sign in."""
+def serve(
+    town: Town,
+    *,
+    host: str,
+    port: int,
+    hints: dict[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Serve a town's site until the process is ended; `hints` tell on the sign-in page who may sign in.
+
+    progress: hears how far the search is ready (done, of) before the first request is answered.
+    """
+    fleet.warm(progress)
     site = create_app(town=town)
     missing = list_missing(Path(str(site.static_folder)) / "vendor")
     if missing:

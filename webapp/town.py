@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from matching.model import DAY, Detour, Policy
+from matching.model import DAY, Detour, Policy, Run
 from matching.objective import Objective
 from routing.engine import Engine
 from routing.places import PlaceIndex
-from webapp import service_day
+from webapp import freezing, service_day
 from webapp.config import Settings
 from webapp.db.store import Store
 from webapp.resources import data_path
@@ -39,6 +39,10 @@ class Town:
 
     def seconds_now(self, day: date) -> int:
         return service_day.seconds_of(self.clock(), day, self.settings.timezone)
+
+    def freeze(self, run: Run) -> Run:
+        """Freeze the stops of a run that are by now too near to be changed."""
+        return freezing.freeze(run, self.roads, self.clock(), self.settings.timezone)
 
 
 def utc_now() -> datetime:

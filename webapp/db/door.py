@@ -14,6 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 from matching import model, promises
 from matching.model import Rule
 from routing.times import TravelTimes
+from webapp import freezing
 from webapp.db import rows, tables
 from webapp.db.errors import PromiseBroken, StoreError
 from webapp.db.records import Records
@@ -77,7 +78,8 @@ class Door(Records):
         labels: of new stops, (text, only its driver may read it); a stop that is kept keeps its own.
         members: ride id -> member code, for new committed rides. head: needed for a new run; renames a kept one.
         as_published: keep what a schedule says of a run that is new, or that no resident and no event has touched,
-        although it is late; what no driver could follow is refused all the same.
+        although it is late; what no driver could follow is refused all the same. Of any other run the stops stay that
+        are too near to be changed.
 
         Raises PromiseBroken, or StoreError when the kept run is not locked, or not the one that `run` was made from.
         """
@@ -150,7 +152,8 @@ class Door(Records):
         if as_published and untouched:
             faults = [fault for fault in promises.broken(run, self._grip.times) if fault.rule in SENSELESS]
         else:
-            faults = promises.broken(run, self._grip.times, before)
+            near = before and freezing.freeze(before, self._grip.times, self.now(), self._grip.timezone)
+            faults = promises.broken(run, self._grip.times, near)
         if faults:
             raise PromiseBroken(faults)
 

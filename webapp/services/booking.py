@@ -21,6 +21,10 @@ DAYS_AHEAD = 13
 MOST_PEOPLE = 8
 
 
+class _BookedMeanwhile(Exception):
+    """A trip that follows a cancelled one was booked on a run that the cancellation did not lock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a request was told: offers with the token that books each, or a refusal."""
@@ -54,7 +58,7 @@ def _answer_as_before(door: Records, request: tables.Request) -> None:
     request.max_walk, request.wheelchairs = rider.max_walk, int("wheelchair" in rider.groups)
     for last in door.list_requests(rider_id=rider.id)[-1:]:
         request.people, request.wheelchairs = last.people, last.wheelchairs
-        request.needs, request.max_walk = last.needs, last.max_walk
+        request.needs, request.max_walk, request.stowage = last.needs, last.max_walk, last.stowage
 
 
 def answer_place(town: Town, request_id: str, *, end: str, label: str, place: Place) -> None:
@@ -81,33 +85,59 @@ def answer_when(
 
 
 def answer_who(
-    town: Town, request_id: str, *, people: int, wheelchairs: int, needs: Sequence[str] = (), max_walk: int
+    town: Town,
+    request_id: str,
+    *,
+    people: int,
+    wheelchairs: int,
+    needs: Sequence[str] = (),
+    max_walk: int,
+    stowage: int | None = None,
+    purpose: str | None = None,
 ) -> None:
-    """Set the party: people in all, how many of them in a wheelchair, other needs, and metres that they can walk."""
+    """Set the party: people in all, how many of them in a wheelchair, other needs, and metres that they can walk.
+
+    stowage: 1 where a walker, a pram or luggage needs room. purpose: one that the town's objective weighs, or "" for
+    none. What of these two is not given stays as it was.
+    """
     if not 1 <= people <= MOST_PEOPLE:
         raise Invalid("people")
     if not 0 <= wheelchairs <= people:
         raise Invalid("wheelchairs")
     if not 0 <= max_walk <= FARTHEST_WALK:
         raise Invalid("max_walk")
+    if stowage not in (None, 0, 1):
+        raise Invalid("stowage")
+    if purpose and purpose not in dict(town.objective.classes):
+        raise Invalid("purpose")
     fields = {"people": people, "wheelchairs": wheelchairs, "needs": sorted(needs), "max_walk": max_walk}
-    _update(town, request_id, fields)
+    told = {"stowage": stowage, "purpose": purpose}
+    _update(town, request_id, fields | {name: value for name, value in told.items() if value is not None})
+
+
+def follow(town: Town, request_id: str, *, purpose: str, after: str | None) -> None:
+    """Say that a request has an earlier trip's purpose, and `after` which booked request's trip it follows."""
+    _update(town, request_id, {"purpose": purpose, "after": after})
 
 
 def ask(town: Town, request_id: str) -> Answer:
-    """Search the runs of the day for a request and keep what it was told. Nothing is held: a booking asks again."""
+    """Search the runs of the day for a request and keep what it was told. Nothing is held: a booking asks again.
+
+    A return whose outbound trip is no longer booked on that day is from here on a trip like any other.
+    """
     now = town.clock()
     with town.store.read() as records:
         row = records.get_request(request_id)
         rider = records.get_user(row.rider_id)
-        runs = records.list_runs(wishes.service_date(row))
+        runs = [town.freeze(run) for run in records.list_runs(wishes.service_date(row))]
+        row.after = wishes.outbound(records, row)
     row.asked_at = now
     wish = wishes.trip_request(town, row, rider, runs)
     found = offers.offers(wish, runs, town.roads)
     refusal = found if isinstance(found, Refusal) else None
     status, reason = ("refused", refusal.rule.value) if refusal else ("offered", "")
     status = row.status if row.status == "waiting" else status  # looking again gives up no place on the list
-    row = _update(town, request_id, {"status": status, "reason": reason, "asked_at": now})
+    row = _update(town, request_id, {"status": status, "reason": reason, "asked_at": now, "after": row.after})
     made = () if isinstance(found, Refusal) else found
     return Answer(row, tuple((offer, tokens.sign(town, row, offer)) for offer in made), refusal)
 
@@ -144,12 +174,12 @@ def book(town: Town, text: str, *, key: str, actor: str) -> tables.Booking:
         request = door.get_request(token.request)
         if request.status == "booked":
             raise Conflict("booked")
-        if wishes.answers(request) != token.answers:
+        if wishes.answers(request) != token.answers or wishes.outbound(door, request) != request.after:
             raise Gone("answers")
         if is_travelling(door, request, offer.pickup_time, offer.dropoff_time):
             raise Conflict("overlap")
         rider = door.get_user(rider_id)
-        run = door.get_run(offer.run)
+        run = town.freeze(door.get_run(offer.run))
         new = offers.place(offer, wishes.trip_request(town, request, rider, [run]), run, town.roads)
         if new is None:
             raise Gone("seat")
@@ -186,29 +216,68 @@ def enter(
 
 
 def cancel(town: Town, booking_id: str, *, actor: str) -> tables.Booking:
-    """Give a booked seat back; cancelling again changes nothing. Raises Conflict once the vehicle has been there."""
+    """Give a booked seat back, and the seats of the trips that follow it; cancelling again changes nothing.
+
+    Raises Conflict once the vehicle has been there.
+    """
     with town.store.read() as records:
         found = records.get_booking(booking_id)
+        locked = {found.run_id, *(one.run_id for one in _following(records, found)[0])}
 
     def change(door: Door) -> tables.Booking:
         booking = door.get_booking(booking_id)
         if booking.status != "booked":
             return booking
-        run = door.get_run(booking.run_id)
-        ride = next(ride for ride in run.rides if ride.id == booking.ride_id)
-        came = any(event.stop_id == ride.pickup for event in door.list_events(run.id))
-        if came or run.positions()[ride.pickup] < run.done:
-            raise Conflict("served")
-        door.keep(rides.without(run, ride.id), cause="cancelled", actor=actor)
-        booking.status, booking.cancelled_at = "cancelled", door.now()
-        door.put(booking)
-        request = door.get_request(booking.request_id)
-        request.status = "cancelled"
-        door.put(request)
-        messages.tell(door, "cancelled", booking.rider_id, {"booking": booking.id})
-        return booking
+        returns, waiting = _following(door, booking)
+        if any(one.run_id not in locked for one in returns):
+            raise _BookedMeanwhile
+        for one in (booking, *returns):
+            _release(town, door, one, actor)
+        for row in waiting:
+            row.status = "cancelled"
+            door.put(row)
+        kind = "cancelled with return" if returns or waiting else "cancelled"
+        messages.tell(door, kind, booking.rider_id, {"booking": booking.id})
+        return door.get_booking(booking_id)
 
-    return town.store.commit(change, runs=[found.run_id], rider=found.rider_id, times=town.roads)
+    try:
+        return town.store.commit(change, runs=locked, rider=found.rider_id, times=town.roads)
+    except _BookedMeanwhile:
+        return cancel(town, booking_id, actor=actor)
+
+
+def has_return(town: Town, trip: tables.Booking) -> bool:
+    """Would another trip fall away, or no longer be waited for, if this one were cancelled?"""
+    with town.store.read() as records:
+        return any(_following(records, trip))
+
+
+def _following(records: Records, trip: tables.Booking) -> tuple[list[tables.Booking], list[tables.Request]]:
+    """List what falls away with a trip: the bookings of its return and of what follows that, and such that wait."""
+    day, rider = trip.service_date, trip.rider_id
+    linked = [row for row in records.list_requests(service_date=day, rider_id=rider) if row.after is not None]
+    names = {trip.request_id}
+    for _ in linked:
+        names |= {row.id for row in linked if row.after in names}
+    names.remove(trip.request_id)
+    booked = records.list_bookings(rider_id=rider, service_date=day, status="booked") if names else []
+    waiting = [row for row in linked if row.id in names and row.status == "waiting"]
+    return [one for one in booked if one.request_id in names], waiting
+
+
+def _release(town: Town, door: Door, booking: tables.Booking, actor: str) -> None:
+    """Take a booked ride off its run. Raises Conflict once the vehicle has been there."""
+    run = town.freeze(door.get_run(booking.run_id))
+    ride = next(ride for ride in run.rides if ride.id == booking.ride_id)
+    came = any(event.stop_id == ride.pickup for event in door.list_events(run.id))
+    if came or run.positions()[ride.pickup] < run.done:
+        raise Conflict("served")
+    door.keep(rides.without(run, ride.id), cause="cancelled", actor=actor)
+    booking.status, booking.cancelled_at = "cancelled", door.now()
+    door.put(booking)
+    request = door.get_request(booking.request_id)
+    request.status = "cancelled"
+    door.put(request)
 
 
 def wait(town: Town, request_id: str) -> tables.Request:

@@ -94,11 +94,15 @@ class RunSheet:
 
 @dataclass(frozen=True, slots=True)
 class DaySheet:
-    """An operator's runs of a day, in order of their first minute; `unserved` counts the town's requests by reason."""
+    """An operator's runs of a day, in order of their first minute, and what the whole town's residents were refused.
+
+    unserved: how many requests have no seat, by reason. left: these requests, in order of the time that was asked for.
+    """
 
     day: date
     sheets: tuple[RunSheet, ...]
     unserved: dict[str, int]
+    left: tuple[tables.Request, ...]
 
 
 def shown_time(visit: Visit) -> int:
@@ -124,9 +128,11 @@ def read_day(town: Town, day: date, *, operator: str) -> DaySheet:
         bookings = [one for one in records.list_bookings(service_date=day, status="booked") if one.run_id in heads]
         sheets = [_sheet(town, records, heads[run.id], run, bookings) for run in runs]
         requests = records.list_requests(service_date=day)
-    unserved = Counter(request.reason for request in requests if request.status in UNSERVED and request.reason)
+    left = [request for request in requests if request.status in UNSERVED and request.reason]
+    left.sort(key=lambda row: row.depart_earliest if row.arrive_latest is None else row.arrive_latest)
+    unserved = Counter(request.reason for request in left)
     ordered = sorted(sheets, key=lambda sheet: (sheet.begins, sheet.head.code))
-    return DaySheet(day, tuple(ordered), dict(unserved.most_common()))
+    return DaySheet(day, tuple(ordered), dict(unserved.most_common()), tuple(left))
 
 
 def read_run(town: Town, run_id: str, *, operator: str) -> tuple[RunSheet, list[Revision]]:

@@ -58,6 +58,7 @@ def _compose(town: Town, row: tables.Outbox, address: str, language: str) -> Ema
     words = {
         "booked": _("Your seat is booked. The times and the place are on your trips page."),
         "cancelled": _("Your trip is cancelled and the seat is free again."),
+        "cancelled with return": _("Your trip and the way back are cancelled, and the seats are free again."),
         "boarded": _("Boarded the vehicle at %(time)s."),
         "alighted": _("Got off the vehicle at %(time)s."),
     }

@@ -11,7 +11,7 @@ from matching.model import Broken, Rule, Run
 from matching.plan import Progress
 from matching.rides import without
 from webapp.db import tables
-from webapp.db.store import Door, PromiseBroken, Revision
+from webapp.db.store import Door, PromiseBroken, Records, Revision
 from webapp.services import booking, wishes
 from webapp.town import Town
 
@@ -21,47 +21,63 @@ ITS_OWN = frozenset({Rule.BELL, Rule.WINDOW, Rule.MAX_RIDE})
 
 @dataclass(frozen=True, slots=True)
 class Replanned:
-    """What a re-planning did: parties served before and after, requests newly booked, driving before and after (s)."""
+    """What a re-planning did: parties served before and after, requests newly booked, driving before and after (s).
+
+    upper_bound: parties that any plan could serve at most, those with a seat counted.
+    """
 
     before: int
     after: int
     booked: tuple[str, ...]
     drive_before: int
     drive_after: int
+    upper_bound: int
 
 
 def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress], None] | None = None) -> Replanned:
     """Re-plan a service date for at most `seconds`, book what the waiting list gains, and tell those riders.
 
     The plan is made with no transaction open; each run then goes through the write door, rebased on what it became
-    meanwhile. A run that no longer fits its plan stays as it is.
+    meanwhile. A run that no longer fits its plan stays as it is. A run that is late takes part, one whose own schedule
+    cannot be kept does not; a return waits until its outbound trip has a seat.
     """
     with town.store.read() as records:
-        runs = records.list_runs(day)
-        waiting = records.list_requests(service_date=day, status="waiting")
+        runs = [town.freeze(run) for run in records.list_runs(day)]
+        waiting = [row for row in records.list_requests(service_date=day, status="waiting") if _may_ride(records, row)]
         riders = {row.rider_id: records.get_user(row.rider_id) for row in waiting}
         refusals = {row.id: wishes.count_refusals(records, row) for row in waiting}
     if not runs:
-        return Replanned(before=0, after=0, booked=(), drive_before=0, drive_after=0)
+        return Replanned(before=0, after=0, booked=(), drive_before=0, drive_after=0, upper_bound=0)
     asked = [wishes.trip_request(town, row, riders[row.rider_id], runs, refusals=refusals[row.id]) for row in waiting]
     now = town.seconds_now(day)
     asked = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in asked]
-    open_runs = [run for run in runs if run.policy.riders and not promises.broken(run, town.roads)]
-    plan = solver.replan(open_runs, asked, town.roads, seconds=seconds, progress=progress)
+    open_runs = [run for run in runs if run.policy.riders and not _misscheduled(run, town)]
+    plan = solver.replan(open_runs, asked, town.roads, seconds=seconds, objective=town.objective, progress=progress)
     rows = {row.id: row for row in waiting}
     old = {run.id: run for run in open_runs}
     booked: list[str] = []
     for run in plan.runs:
         if run != old[run.id]:
             booked += _commit(town, run, rows)
-    return Replanned(plan.before, plan.before + len(booked), tuple(booked), plan.drive_before, plan.drive_after)
+    after = plan.before + len(booked)
+    return Replanned(plan.before, after, tuple(booked), plan.drive_before, plan.drive_after, plan.upper_bound)
+
+
+def _may_ride(records: Records, row: tables.Request) -> bool:
+    """Is a request's outbound trip booked, where it follows one?"""
+    return wishes.outbound(records, row) == row.after
+
+
+def _misscheduled(run: Run, town: Town) -> bool:
+    """Would a run break a promise even if its vehicle were nowhere late? Its dispatcher was told."""
+    return bool(promises.broken(replace(run, done=0, reached=()), town.roads))
 
 
 def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> list[str]:
     """Take one planned run through the door; give the requests that it newly books."""
 
     def change(door: Door) -> list[str]:
-        current, rows = door.get_run(planned.id), _still_wanted(door, planned, waiting, town)
+        current, rows = town.freeze(door.get_run(planned.id)), _still_wanted(door, planned, waiting, town)
         wanted = set(rows)
         new = rebase(planned, current, wanted, town)
         if new is None:
@@ -93,7 +109,7 @@ def _still_wanted(
             row = door.get_request(ride.id)
             twice = row.rider_id in {other.rider_id for other in rows.values()}
             elsewhere = booking.is_travelling(door, row, begin[ride.pickup], begin[ride.dropoff])
-            if row.status == "waiting" and not twice and not elsewhere:
+            if row.status == "waiting" and not twice and not elsewhere and _may_ride(door, row):
                 rows[ride.id] = row
     return rows
 
@@ -104,7 +120,7 @@ def rebase(planned: Run, current: Run, wanted: set[str], town: Town) -> Run | No
     wanted: the newly planned rides that are still wanted. None when a ride booked meanwhile finds no place in the plan.
     """
     held = {ride.id for ride in current.rides}
-    new = replace(planned, revision=current.revision, done=current.done, reached=current.reached)
+    new = replace(planned, revision=current.revision, done=current.done, reached=current.reached, frozen=current.frozen)
     for ride in planned.residents:
         if ride.id not in held | wanted:
             new = without(new, ride.id)
@@ -153,7 +169,7 @@ def verify(town: Town, day: date | None = None) -> tuple[int, list[Fault]]:
         if not whole or _plan(current[run_id]) != _plan(history[-1].run):
             faults.append(Fault(run_id, current[run_id].revision, Broken(Rule.STOPS, "history")))
     judged = sum(bool(entry.run.stops) for history in histories.values() for entry in history)
-    return judged, faults + _unkept(current, bookings)
+    return judged, faults + _unkept(current, bookings) + _unlinked(current)
 
 
 def _plan(run: Run) -> Run:
@@ -171,6 +187,14 @@ def _misplanned(history: list[Revision], town: Town) -> Iterator[tuple[int, Brok
             if not (published and fault.rule in ITS_OWN and not entry.run.residents):
                 yield entry.number, fault
         before = entry.run
+
+
+def _unlinked(current: dict[str, Run]) -> list[Fault]:
+    """Every ride that follows another still has that other on its day."""
+    lost = {one.where: one for one in promises.unlinked(current.values())}
+    return [
+        Fault(run.id, run.revision, lost[ride.id]) for run in current.values() for ride in run.rides if ride.id in lost
+    ]
 
 
 def _unkept(current: dict[str, Run], bookings: list[tables.Booking]) -> list[Fault]:

@@ -117,7 +117,10 @@ def get_booked(town: Town, request: tables.Request) -> tables.Booking:
 
 
 def start_like(town: Town, old: tables.Booking, *, actor: str, channel: str, back: bool) -> tables.Request:
-    """Open a request for the same trip again, or for the way `back` on the same day; only its time is to be said."""
+    """Open a request for the same trip again, or for the way `back`; only its time is to be said.
+
+    The way back on the day of a trip that is booked follows that trip: it falls away with it.
+    """
     with town.store.read() as records:
         was = records.get_request(old.request_id)
     new = booking.start(town, old.rider_id, actor=actor, channel=channel)
@@ -125,7 +128,15 @@ def start_like(town: Town, old: tables.Booking, *, actor: str, channel: str, bac
         like = other if back else end
         place = Place(getattr(was, f"{like}_lat"), getattr(was, f"{like}_lon"))
         booking.answer_place(town, new.id, end=end, label=getattr(was, f"{like}_label"), place=place)
+    booking.follow(town, new.id, purpose=was.purpose, after=was.id if back and old.status == "booked" else None)
     return get_request(town, new.id, old.rider_id)
+
+
+def asks_for_room(town: Town) -> bool:
+    """Does any vehicle of the town say how much room it has for walkers, prams and luggage?"""
+    with town.store.read() as records:
+        vehicles = [one for operator in records.list_operators() for one in records.list_vehicles(operator.id)]
+    return any(room for one in vehicles for _seats, _wheelchairs, *rest in one.layouts for room in rest)
 
 
 def list_choices(town: Town, answer: booking.Answer) -> list[Choice]:
@@ -158,8 +169,10 @@ def change(town: Town, request: tables.Request, answer: str, value: int) -> None
         case "arrive":
             booking.answer_when(town, request.id, day=day, arrive=value)
         case "max_walk" | "people":
-            new = {"people": request.people, "max_walk": walk, answer: value}
-            booking.answer_who(town, request.id, wheelchairs=wheelchairs, needs=needs, **new)
+            people, walk = (value, walk) if answer == "people" else (request.people, value)
+            booking.answer_who(
+                town, request.id, people=people, wheelchairs=wheelchairs, needs=needs, max_walk=walk
+            )
         case _:
             raise Invalid("change")
 

@@ -48,6 +48,14 @@ def trip_request(
     )
 
 
+def outbound(records: Records, row: tables.Request) -> str | None:
+    """Name the request whose trip this one follows, as long as that is booked on the same service date."""
+    if row.after is None:
+        return None
+    booked = records.list_requests(service_date=row.service_date, status="booked", rider_id=row.rider_id)
+    return row.after if row.after in {one.id for one in booked} else None
+
+
 def count_refusals(records: Records, row: tables.Request) -> int:
     """Count the earlier service dates on which the rider of a request wanted a seat and was given none.
 

@@ -12,14 +12,15 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from matching.metrics import day_figures
+from matching.model import Broken
 from matching.schedule import free_seats
 from webapp.publishing import Published
-from webapp.services import dispatching, planning, schedules
+from webapp.services import dispatching, explaining, planning, schedules
 from webapp.services.dispatching import RunSheet
 from webapp.services.errors import Invalid
 from webapp.services.schedules import Kept
 from webapp.views import days
-from webapp.views.shared import language, needs, rule_text, town, write_clock
+from webapp.views.shared import excess_text, language, needs, obstacle_text, rule_text, town, write_clock
 
 pages = Blueprint("dispatcher", __name__)
 
@@ -44,8 +45,23 @@ def day() -> ResponseReturnValue:
         figures=figures,
         bookings=sorted(bookings, key=lambda one: one[1].booking.pickup),
         unserved=unserved,
+        left=[(row, rule_text(row.reason)) for row in sheet.left],
         legs=leg_texts,
     )
+
+
+@pages.get("/dispatch/requests/<request_id>")
+@needs("dispatcher")
+def why_not(request_id: str) -> ResponseReturnValue:
+    """Why a request has no seat: what stops it on each run of the operator, and by how much."""
+    row, verdicts = explaining.why_not(town(), request_id, operator=current_user.operator_id)
+    shown = [(one, [_say(fault, one.sheet.labels) for fault in one.stopped]) for one in verdicts]
+    return render_template("dispatcher/why_not.html", row=row, day=row.service_date, verdicts=shown)
+
+
+def _say(fault: Broken, labels: dict[str, str]) -> tuple[str, str, str]:
+    """Say what stops a request on a run: the rule in words, where, and by how much."""
+    return obstacle_text(fault.rule), labels.get(fault.where, ""), excess_text(fault)
 
 
 @pages.get("/dispatch/runs/<run_id>")
@@ -88,7 +104,9 @@ def replan() -> ResponseReturnValue:
     said = ngettext(
         "A seat was found for %(num)s waiting request.", "Seats were found for %(num)s waiting requests.", found
     )
-    flash(said if found else _("No seat was found for those who wait. Every booking stays as it is."), "success")
+    said = said if found else _("No seat was found for those who wait. Every booking stays as it is.")
+    most = _("%(served)s of at most %(most)s requests have a seat.", served=done.after, most=done.upper_bound)
+    flash(f"{said} {most}" if done.upper_bound else said, "success")
     return redirect(url_for("dispatcher.day", day=wanted.isoformat()))
 
 

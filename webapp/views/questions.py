@@ -1,6 +1,8 @@
 """The questions of a request, one on each page: where from, where to, when, and who travels."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -174,9 +176,8 @@ def _said_when(row: tables.Request) -> dict[str, str]:
 @of_request
 def ask_who(row: tables.Request) -> ResponseReturnValue:
     """Ask who travels and how far they can walk."""
-    return render_template(
-        "resident/who.html", row=row, said=row, needs=row.needs, errors={}, walks=walks(row.max_walk)
-    )
+    said = {field: getattr(row, field) for field in ("people", "wheelchairs", "stowage", "max_walk", "purpose")}
+    return _who(row, said, row.needs)
 
 
 @pages.post("/trips/<request_id>/who")
@@ -186,11 +187,39 @@ def answer_who(row: tables.Request) -> ResponseReturnValue:
     needs = [need for need in trips.NEEDS if need in request.form.getlist("needs")]
     try:
         counts = {field: whole_number(field) for field in ("people", "wheelchairs", "max_walk")}
-        booking.answer_who(town(), row.id, needs=needs, **counts)
+        stowage = whole_number("stowage") if "stowage" in request.form else 0
+        booking.answer_who(town(), row.id, needs=needs, stowage=stowage, purpose=words("purpose"), **counts)
     except Invalid as fault:
-        page = {"row": row, "said": written(), "needs": needs, "errors": _errors(fault), "walks": walks(row.max_walk)}
-        return render_template("resident/who.html", **page), 422
+        return _who(row, written(), needs, fault)
     return redirect(url_for("resident.offers", request_id=row.id))
+
+
+def _who(
+    row: tables.Request, said: Mapping[str, Any], needs: list[str], fault: Invalid | None = None
+) -> ResponseReturnValue:
+    page = {
+        "row": row,
+        "said": said,
+        "needs": needs,
+        "errors": _errors(fault) if fault else {},
+        "walks": walks(row.max_walk),
+        "purposes": _purposes(),
+        "room": trips.asks_for_room(town()),
+    }
+    return render_template("resident/who.html", **page), 422 if fault else 200
+
+
+def _purposes() -> list[tuple[str, str]]:
+    """What a trip may be for, where the town weighs that; nobody has to say it."""
+    known = {
+        "medical": _("To a doctor, a hospital or a treatment"),
+        "school": _("To school or to study"),
+        "work": _("To work"),
+        "care": _("To care for somebody"),
+        "shopping": _("To the shops"),
+    }
+    weighed = [name for name, _weight in town().objective.classes]
+    return [*((name, known.get(name, name)) for name in weighed), ("", _("Something else, or I do not want to say"))]
 
 
 def _sentence(fault: Exception) -> str:

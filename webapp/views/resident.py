@@ -13,6 +13,7 @@ from webapp.services.errors import Conflict, Gone, ServiceError
 from webapp.views import questions
 from webapp.views.riders import for_rider, of_request, of_trip
 from webapp.views.shared import (
+    OTHERS,
     error_text,
     find_rider,
     language,
@@ -63,7 +64,8 @@ def _offers(row: tables.Request, fault: ServiceError | None = None) -> ResponseR
         page["choices"] = trips.list_choices(town(), answer)
         return render_template("resident/offers.html", **page), 409 if fault else 200
     rule = answer.refusal.rule
-    page |= {"reason": rule_text(rule), "article": town().article(rule, language())}
+    article = "" if rule in OTHERS else town().article(rule, language())
+    page |= {"reason": rule_text(rule), "article": article}
     helpful = trips.suggest(answer.request, answer.refusal.changes)
     page["suggestions"] = [(_say(answer.request, one), one) for one in helpful]
     return render_template("resident/refused.html", **page), 409 if fault else 200
@@ -157,7 +159,8 @@ def ask_cancel(trip: trips.Trip) -> ResponseReturnValue:
     """Say what cancelling means, and ask."""
     if not trips.is_coming(town(), trip):
         return redirect(url_for("resident.booked", booking_id=trip.booking.id))
-    return render_template("resident/cancel.html", trip=trip)
+    returns = booking.has_return(town(), trip.booking)
+    return render_template("resident/cancel.html", trip=trip, returns=returns)
 
 
 @pages.post("/bookings/<booking_id>/cancel")

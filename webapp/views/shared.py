@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from matching.model import Rule
+from matching.model import Broken, Rule
 from webapp import service_day
 from webapp.config import LANGUAGES
 from webapp.db import tables
@@ -24,6 +24,12 @@ from webapp.services.errors import Invalid
 from webapp.town import Town
 
 P = ParamSpec("P")
+OTHERS = frozenset({Rule.APART, Rule.ACCOMPANIED})
+"""Rules about other riders: whoever asks is told nothing of them, not even which rule it was."""
+TIMED = frozenset(
+    {Rule.TIME, Rule.WINDOW, Rule.BELL, Rule.EXTRA, Rule.MAX_RIDE, Rule.DETOUR, Rule.DEADHEAD, Rule.CUTOFF}
+)
+"""Rules that are broken by seconds."""
 CENTS = {"JPY": 1, "KRW": 1}
 """Currencies whose smallest coin is the unit itself; all others count in hundredths."""
 
@@ -181,7 +187,45 @@ def rule_text(rule: str) -> str:
         Rule.MAX_RIDE: _("You would have to sit in the vehicle for too long."),
         Rule.EXTRA: _("Somebody who relies on that vehicle would be late."),
         Rule.BELL: _("The vehicle would not be at the school in time."),
+        Rule.STOWAGE: _("No room for a walker, a pram or luggage is left on the vehicles that pass."),
+        Rule.LAST_IN: _("On the vehicles that pass you could not board last and get off first."),
+        Rule.LINKED: _("The trip there has no seat, so its way back has none."),
+        **dict.fromkeys(OTHERS, _("The vehicles that pass have no place for you at that time.")),
     }.get(Rule(rule), _("No seat was found."))
+
+
+def obstacle_text(rule: str) -> str:
+    """Tell a dispatcher in plain words what stops a request on one run."""
+    return {
+        Rule.TIME: _("It drives at another time."),
+        Rule.WINDOW: _("It cannot be there within the time that was asked for or promised."),
+        Rule.ROAD: _("No road leads there."),
+        Rule.RESIDENTS: _("Residents may not use its stops near there."),
+        Rule.DEADHEAD: _("It takes residents only while its own riders are aboard."),
+        Rule.DETOUR: _("It would leave its road farther than it may."),
+        Rule.WHO: _("It does not take this group of residents."),
+        Rule.CUTOFF: _("Booking for it has closed."),
+        Rule.WHEELCHAIR: _("Too few wheelchair places are free."),
+        Rule.SEATS: _("Too few seats are free."),
+        Rule.STOWAGE: _("Too little room is free for walkers, prams and luggage."),
+        Rule.MAX_RIDE: _("Somebody would be aboard for too long."),
+        Rule.EXTRA: _("Its own riders would be later than they may be."),
+        Rule.BELL: _("It would come too late to the end of its way."),
+        Rule.DONE: _("It has been there already, or is too near to be changed."),
+        Rule.APART: _("Somebody aboard and this rider do not travel together."),
+        Rule.LAST_IN: _("Somebody has to board last and get off first."),
+        Rule.ACCOMPANIED: _("One of its own riders would be alone with residents."),
+        Rule.LINKED: _("The trip there has no seat."),
+    }.get(Rule(rule), _("It would break a promise."))
+
+
+def excess_text(fault: Broken) -> str:
+    """Say by how much a rule would be broken; nothing where that is no amount."""
+    if fault.excess <= 0:
+        return ""
+    if fault.rule in (Rule.SEATS, Rule.WHEELCHAIR, Rule.STOWAGE):
+        return _("%(missing)s too few", missing=fault.excess)
+    return write_span(fault.excess) if fault.rule in TIMED else ""
 
 
 def error_text(code: str) -> str:
@@ -201,6 +245,8 @@ def error_text(code: str) -> str:
         "people": _("Write how many people travel, from 1 to 8."),
         "wheelchairs": _("There cannot be more wheelchairs than people."),
         "max_walk": _("Choose how far you can walk."),
+        "stowage": _("Say whether a walker, a pram or luggage needs room."),
+        "purpose": _("Choose what the trip is for, or leave that open."),
         "unanswered": _("Answer all questions first."),
         "same place": _("You start and end at the same place. Change one of them."),
         "offer expired": _(
