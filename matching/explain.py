@@ -4,8 +4,9 @@ Every pair of places is bounded from below by what it must miss at least; in tha
 until no other pair can come nearer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from matching import eligibility, kernel, promises
@@ -27,7 +28,10 @@ SECONDS = frozenset({Rule.WINDOW, Rule.BELL, Rule.EXTRA, Rule.MAX_RIDE, Rule.DET
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Either how a party fits, or what its nearest miss would break: one fault for each rule, the gravest first."""
+    """Either how a party fits, or what its nearest miss would break: one fault for each rule, the gravest first.
+
+    A run that is not on the road when the party wants to travel says so before that.
+    """
 
     fits: Insertion | None
     stopped: tuple[Broken, ...] = ()
@@ -52,18 +56,45 @@ def explained(request: TripRequest, fleet: Fleet, r: int) -> Explanation:
         found = fleet.inserted(place)
         if not promises.broken(found.run, fleet.times, before=run):
             return Explanation(found)
-    entry = [*eligibility.obstacles(request, run), *_off_the_road(request, fleet, r), *_too_late(request, fleet, r)]
+    entry = eligibility.obstacles(request, run)
     if entry:
         return Explanation(None, tuple(sorted(entry, key=_weight, reverse=True)))
-    return Explanation(None, _nearest_miss(request, fleet, r))
+    away = tuple(_off_the_road(request, fleet, r))
+    late = () if away else tuple(_too_late(request, fleet, r))
+    return Explanation(None, late or (*away, *_nearest_miss(request, fleet, r)))
+
+
+def nearest(request: TripRequest, fleet: Fleet, runs: Iterable[int]) -> tuple[int, Explanation] | None:
+    """Explain a request, which fits nowhere, on the run that it misses by least; None where there is no run.
+
+    Bounds grow sharper in turn: the run's own hours, then its pairs of places, then the judge.
+    """
+    queue = [(_entry_miss(request, fleet, r), 0, r) for r in runs]
+    heapify(queue)
+    best: tuple[tuple[int, int], int, Explanation] | None = None
+    while queue and (best is None or queue[0][0] < best[0]):
+        bound, stage, r = heappop(queue)
+        if stage == 0:
+            sharper = bound if _notice(request, fleet.run(r)) else max(bound, least_miss(request, fleet, r))
+            heappush(queue, (sharper, 1, r))
+            continue
+        said = explained(request, fleet, r)
+        if said.stopped and (best is None or said.miss < best[0]):
+            best = said.miss, r, said
+    return best and (best[1], best[2])
 
 
 def least_miss(request: TripRequest, fleet: Fleet, r: int) -> tuple[int, int]:
     """Bound from below how far a request is from fitting on a run, without building it."""
-    entry = [*eligibility.obstacles(request, fleet.run(r)), *_off_the_road(request, fleet, r)]
+    entry = eligibility.obstacles(request, fleet.run(r))
     if entry:
         return _miss(entry)
     return min((one.miss for one in _Pairs(request, fleet, r)), default=(NEVER, NEVER))
+
+
+def _entry_miss(request: TripRequest, fleet: Fleet, r: int) -> tuple[int, int]:
+    faults = eligibility.obstacles(request, fleet.run(r)) or [*_off_the_road(request, fleet, r)]
+    return _miss(faults) if faults else (0, 0)
 
 
 def _weight(fault: Broken) -> int:
@@ -86,10 +117,15 @@ def _off_the_road(request: TripRequest, fleet: Fleet, r: int) -> Iterator[Broken
         yield Broken(Rule.TIME, fleet.run(r).id, gap)
 
 
+def _notice(request: TripRequest, run: Run) -> bool:
+    """Would an earlier booking allow an earlier pickup?"""
+    return request.asked_at + run.policy.notice > request.depart.earliest
+
+
 def _too_late(request: TripRequest, fleet: Fleet, r: int) -> Iterator[Broken]:
     """Seconds by which a booking comes too late, where an earlier one would have found a seat."""
     low, high = request.depart.earliest - fleet.run(r).policy.notice, request.asked_at
-    if high <= low or not fleet.places(replace(request, asked_at=low), r, 1):
+    if not _notice(request, fleet.run(r)) or not fleet.places(replace(request, asked_at=low), r, 1):
         return
     while high - low > 1:
         middle = (low + high) // 2
@@ -102,15 +138,16 @@ def _too_late(request: TripRequest, fleet: Fleet, r: int) -> Iterator[Broken]:
 
 def _nearest_miss(request: TripRequest, fleet: Fleet, r: int) -> tuple[Broken, ...]:
     run = fleet.run(r)
-    least, nearest = (NEVER * NEVER, 0), (Broken(Rule.TIME, run.id),)
+    found: tuple[Broken, ...] = (Broken(Rule.TIME, run.id),)
+    least = (NEVER * NEVER, 0)
     for pair in sorted(_Pairs(request, fleet, r), key=lambda pair: pair.miss):
         if pair.miss >= least:
             break
         faults = promises.broken(_carrying(request, run, pair, fleet.times), fleet.times, before=run)
         faults = [fault for fault in faults if fault.rule is Rule.ROAD] or faults
         if faults and _miss(faults) < least:
-            least, nearest = _miss(faults), tuple(_gravest(faults))
-    return nearest
+            least, found = _miss(faults), tuple(_gravest(faults))
+    return found
 
 
 def _gravest(faults: Sequence[Broken]) -> list[Broken]:
@@ -217,15 +254,15 @@ class _Pairs:
             if j > k:
                 arrive = max(arrive, self._begin[j])
                 late = max(late, arrive - self._last[j])
-                yield from self._at(on, j, arrive, late, crowd, extra, shut=shut)
+                yield from self._at(on, j, arrive, late, crowd=crowd, extra=extra, shut=shut)
                 crowd = max(crowd, self._crowd[j])
                 arrive += self._dwell[j]
             if j < self._n - 1:
-                yield from self._added(on, j, arrive, late, crowd, (to, extra), shut=shut)
+                yield from self._added(on, j, arrive, late, crowd=crowd, extra=(to, extra), shut=shut)
                 here = place if j == k else self._run.stops[j].place
                 arrive += drive(here, self._run.stops[j + 1].place)
 
-    def _at(self, on: _End, j: int, arrive: int, late: int, crowd: int, extra: int, *, shut: bool) -> Iterator[_Pair]:
+    def _at(self, on: _End, j: int, arrive: int, late: int, *, crowd: int, extra: int, shut: bool) -> Iterator[_Pair]:
         window, closed = self._request.arrive, not self._run.stops[j].residents
         for point in self._request.dropoffs:
             if point.walk <= self._request.max_walk and point.place != on.point.place and self._joins(j, point):
@@ -235,7 +272,7 @@ class _Pairs:
                 yield _Pair(_sum(never, later, crowd, far), on, _End(j, False, point))  # noqa: FBT003
 
     def _added(
-        self, on: _End, j: int, leave: int, late: int, crowd: int, extra: tuple[int, int], *, shut: bool
+        self, on: _End, j: int, leave: int, late: int, *, crowd: int, extra: tuple[int, int], shut: bool
     ) -> Iterator[_Pair]:
         stops, window, drive = self._run.stops, self._request.arrive, self._times.between
         for point in self._request.dropoffs:

@@ -23,7 +23,10 @@ DIMENSIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A sound place for a request: the run's number, the cost (s), the points used, a row as `kernel.scan` writes it."""
+    """A sound place for a request.
+
+    run: its number; cost: seconds; pickup, dropoff: the points used; found: a row as `kernel.scan` writes it.
+    """
 
     request: TripRequest
     run: int
@@ -109,7 +112,8 @@ class Fleet:
     def on_the_road(self, request: TripRequest) -> list[int]:
         """Number the runs that are on the road when a party wants to travel; all others cannot carry it."""
         q = self._written(request)
-        return self._listed[: kernel.candidates(self.state, q, self._window, self._listed)].tolist()
+        count = int(kernel.candidates(self.state, q, self._window, self._listed))
+        return [int(r) for r in self._listed[:count]]
 
     def between(self, placement: Placement) -> tuple[int, int, int]:
         """Earliest begin of a placement's pickup, latest begin of its drop-off, and the direct drive between them."""
@@ -363,7 +367,7 @@ def warm(progress: Callable[[int, int], None] | None = None) -> None:
     run = Run("warm", "1970-01-01", "", "", Capacity.of(9), stops, (), policy)
     wish = TripRequest("q", run.service_date, (MeetingPoint(here),), (MeetingPoint(there),), Load(1))
     fleets: list[Fleet] = []
-    steps = (
+    steps: tuple[Callable[[], object], ...] = (
         lambda: fleets.append(Fleet([run], _OneMinute())),
         lambda: fleets[0].on_the_road(wish),
         lambda: fleets[0].places(wish, 0, 1),

@@ -19,6 +19,9 @@ from numba import njit
 FAR = 1 << 29
 """Seconds that stand for "never" and for "no way", as `routing.times.NO_WAY`; two of them still fit into an int32."""
 
+BROKEN = -FAR
+"""Stands for the harm of a place that would break a promise."""
+
 TOLERANCE = 2
 """Seconds by which whole-second roads may break the triangle inequality at one stop."""
 
@@ -33,10 +36,10 @@ OWN = 1 << 20
 (N, RIDERS, FIXED, POLICY, MODE, MAX_DETOUR, DEADHEAD, PART, PART_END) = range(9)
 (LAYOUT, LAYOUT_END, FIX, CAP, CAP_END, HOLDS, DRIVE, HARM, SPARE_ALL, KNOWN, ROUTE_FIELDS) = range(9, 20)
 (NO_DETOUR, ON_ROUTE, UP_TO) = range(3)
-# columns of `line`, a row for each position; RIDER by number of the rider, FIXED_AT by number of the fixed stop; then
-# the load aboard, one column for each dimension
+# columns of `line`, a row for each position; RIDER by number of the rider, FIXED_AT by number of the fixed stop; NOW:
+# when service begins as the run is, which is BEGIN or later; then the load aboard, one column for each dimension
 (NODE, PLACE, EARLIEST, LATEST, DWELL, BEGIN, LAST, LEG, ROOM, SPARE, GAP, PEOPLE, OPEN, EVENTS) = range(14)
-(RIDER, FIXED_AT, ABOARD) = range(14, 17)
+(RIDER, FIXED_AT, NOW, ABOARD) = range(14, 18)
 # columns of `fixed`; then the load aboard when the vehicle leaves
 (F_PLACE, F_EARLIEST, F_LATEST, F_DWELL, F_PEOPLE, F_BEGIN, F_OPEN, F_EVENTS, F_SCHEDULED, F_SHUT, F_LOAD) = range(11)
 # columns of `task`; then what it takes. HELD: 1 boards, 2 alights at a fixed stop, whose number then stands in *_AT
@@ -160,7 +163,7 @@ def _at(task, line, q, off):
 @njit(cache=True, inline="always")
 def _longest(most, max_ride, slack, direct):
     """Most seconds aboard for a party: its own, the policy's, and what the direct drive allows."""
-    return min(most, min(max_ride, (direct * 3 >> 1) + slack))
+    return min(most, max_ride, (direct * 3 >> 1) + slack)
 
 
 @njit(cache=True, inline="always")
@@ -197,7 +200,11 @@ def _time(st, route, line):
         line[k, LAST] = min(line[k, LATEST], line[k + 1, LAST] - line[k, DWELL] - line[k, LEG])
     if route[HOLDS]:
         caps = _list_caps(st, route, line)
-        _hold_back(st, n, caps, line)
+        _hold_back(st, n, caps, line, BEGIN)
+    for k in range(n):
+        line[k, NOW] = line[k, BEGIN]
+    if route[HOLDS]:
+        _hold_back(st, n, caps, line, NOW)
         for m in range(caps):
             on, off = work[W_ON, m], work[W_OFF, m]
             if line[on, OPEN]:
@@ -215,27 +222,30 @@ def _time(st, route, line):
         harm = 0
         for k in range(n):
             if line[k, PEOPLE]:
-                harm += line[k, PEOPLE] * (line[k, BEGIN] - st.fixed[route[FIX] + line[k, NODE], F_BEGIN])
+                harm += line[k, PEOPLE] * (line[k, NOW] - st.fixed[route[FIX] + line[k, NODE], F_BEGIN])
         route[HARM] = harm * st.weights[HARM_WEIGHT]
 
 
 @njit(cache=True, inline="always")
-def _hold_back(st, n, caps, line):
-    """Raise the begin of pickups until no longest ride is exceeded: the least fixpoint."""
+def _hold_back(st, n, caps, line, begin):
+    """Raise the begin (a column) of pickups until no longest ride is exceeded: the least fixpoint.
+
+    BEGIN leaves out pickups at stops that others may join: whose dwell there lets the service begin so much earlier.
+    """
     work = st.work
     for _ in range(caps + 1):
         moved = False
         for m in range(caps):
             on = work[W_ON, m]
-            late = line[work[W_OFF, m], BEGIN] - work[W_MOST, m] - line[on, DWELL]
-            if line[on, BEGIN] < late:
-                line[on, BEGIN] = late
+            late = line[work[W_OFF, m], begin] - work[W_MOST, m] - line[on, DWELL]
+            if line[on, begin] < late and (begin == NOW or not line[on, OPEN]):
+                line[on, begin] = late
                 moved = True
                 for k in range(on + 1, n):
-                    t = line[k - 1, BEGIN] + line[k - 1, DWELL] + line[k - 1, LEG]
-                    if t <= line[k, BEGIN]:
+                    t = line[k - 1, begin] + line[k - 1, DWELL] + line[k - 1, LEG]
+                    if t <= line[k, begin]:
                         break
-                    line[k, BEGIN] = t
+                    line[k, begin] = t
         if not moved:
             return
 
@@ -404,7 +414,7 @@ def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
             extra = before + back[line[k + 1, PLACE]] - line[k, LEG]
             begin = max(line[k, BEGIN] + line[k, DWELL] + before, earliest)
             last = min(latest, line[k + 1, LAST] - dwell)
-            adds = begin <= last and 0 <= line[k, SPARE] and extra <= line[k, SPARE] + TOLERANCE
+            adds = begin <= last and line[k, SPARE] >= 0 and extra <= line[k, SPARE] + TOLERANCE
             if not (joins or adds) or not (simple or _fits(st, st.route[r], line, k, q)):
                 continue
             if guarded and not _together(st, r, k, q):
@@ -437,7 +447,7 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
         if k == at:
             arrive = leaves
         else:
-            arrive = max(arrive, line[k, BEGIN])  # noqa: F821 - set by the first round
+            arrive = max(arrive, line[k, BEGIN])
             if arrive > line[k, LAST] or arrive > arrive_by or arrive - latest > most:
                 break
             if line[k, OPEN]:
@@ -447,7 +457,7 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
                         looked += 1
                         cost = extra + walk + point[b, 1]
                         begin = max(arrive, arrive_from)
-                        if begin <= min(arrive_by, line[k, LAST]) and cost < min(limit, out[row, COST]):
+                        if begin <= min(arrive_by, line[k, LAST]) and cost < limit and cost <= out[row, COST]:
                             if not added or extra <= line[at, SPARE]:
                                 _offer(st, r, q, (at, added, by, k, 0, b), cost, limit, out[row])
             if k == n - 1 or (last_in and line[k, EVENTS]):
@@ -472,7 +482,9 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
                     drive = way + on - line[k, LEG]
                     cost = extra + drive + walk + point[b, 1]
                 begin = max(arrive + way, arrive_from)
-                if cost >= min(limit, out[row, COST]) or begin > arrive_by or begin + dwell + on > line[k + 1, LAST]:
+                if cost >= limit or cost > out[row, COST] or (cost == out[row, COST] and added):
+                    continue
+                if begin > arrive_by or begin + dwell + on > line[k + 1, LAST]:
                     continue
                 if drive > spare + TOLERANCE or begin - latest > _longest(bearable, max_ride, slack, ways[goal]):
                     continue
@@ -496,17 +508,20 @@ def _near_enough(route, line, at, added, extra, k, drive):
 
 @njit(cache=True)
 def _offer(st, r, q, place, cost, limit, found):
-    """Time a place exactly, and write it down if it is sound and the cheapest yet."""
+    """Time a place exactly, and keep it if it is sound and the cheapest yet; of equals, the one with fewer stops."""
     harm = _settle(st, r, q, place)
+    if harm == BROKEN:
+        return
     cost += harm * st.weights[HARM_WEIGHT]
-    if harm >= 0 and cost < min(limit, found[COST]):
+    fewer = place[1] + place[4] < found[ON_ADDED] + found[OFF_ADDED]
+    if cost < limit and (cost < found[COST] or (cost == found[COST] and fewer)):
         found[COST] = cost
         found[ON], found[ON_ADDED], found[ON_BY], found[OFF], found[OFF_ADDED], found[OFF_BY] = place
 
 
 @njit(cache=True)
 def _settle(st, r, q, place):
-    """Time a run with one more ride exactly: person-seconds of harm that it adds, or -1 when a promise would break."""
+    """Time a run with one more ride exactly: person-seconds of harm that it adds, or BROKEN."""
     at, added, by, off, off_added, off_by = place
     route, line, work, seconds, reverse = st.route[r], st.line[r], st.work, st.seconds, st.reverse
     terms = st.terms[q, route[POLICY]]
@@ -515,7 +530,7 @@ def _settle(st, r, q, place):
     n, m, on_at, off_at = route[N], 0, 0, 0
     for k in range(n):
         begin[m], last[m], dwell[m], step[m] = line[k, BEGIN], line[k, LAST], line[k, DWELL], line[k, LEG]
-        work[W_OLD, m], work[W_PEOPLE, m] = line[k, BEGIN], line[k, PEOPLE]
+        work[W_OLD, m], work[W_PEOPLE, m] = line[k, NOW], line[k, PEOPLE]
         if k == at and not added:
             on_at = m
             begin[m], last[m] = max(begin[m], terms[T_EARLIEST]), min(last[m], terms[T_LATEST])
@@ -538,11 +553,11 @@ def _settle(st, r, q, place):
             work[W_PEOPLE, m], off_at = 0, m
             m += 1
     if begin[0] > last[0]:
-        return -1
+        return BROKEN
     for k in range(max(1, route[KNOWN]), m):
         begin[k] = max(begin[k], begin[k - 1] + dwell[k - 1] + step[k - 1])
         if begin[k] > last[k]:
-            return -1
+            return BROKEN
     caps = _list_caps(st, route, line)
     for c in range(caps):
         for row in (W_ON, W_OFF):
@@ -551,7 +566,7 @@ def _settle(st, r, q, place):
     work[W_ON, caps], work[W_OFF, caps] = on_at, off_at
     work[W_MOST, caps] = _longest(st.task[q, LONGEST], terms[T_MAX_RIDE], terms[T_RIDE_SLACK], st.seconds[start, goal])
     if not _keep_short(work, m, caps + 1, route[HOLDS]):
-        return -1
+        return BROKEN
     harm = 0
     if st.weights[HARM_WEIGHT]:
         for k in range(m):
@@ -651,7 +666,8 @@ def find(st: State, q: int, window: Any, out: Any, found: Any) -> int:
     found[0, COST] = FAR
     for m in range(candidates(st, q, window, out)):
         cost = found[0, COST]
-        looked += scan(st, out[m], q, FAR, False, found)
+        least = np.int64(cost)  # so that the scan is compiled once
+        looked += scan(st, out[m], q, least, False, found)  # type: ignore[arg-type]  # noqa: FBT003
         if found[0, COST] < cost:
             best = out[m]
     st.weights[LOOKED] += looked

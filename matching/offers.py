@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from matching import promises, schedule
-from matching.explain import explained, least_miss
+from matching.explain import nearest
 from matching.fleet import Fleet, Insertion, Placement
 from matching.insertion import reinsert
 from matching.model import DAY, LATEST, Broken, MeetingPoint, Policy, Ride, Rule, Run, TripRequest, Window
@@ -18,8 +18,6 @@ HOLD = 900
 """Seconds for which an offer stands."""
 MOST_PLACES = 6
 """Places that are looked at on one run, each with its own pickup position."""
-MOST_EXPLAINED = 8
-"""Runs that a refusal looks at in depth: those that come nearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,18 +196,11 @@ def _delay(before: Run, after: Run, times: TravelTimes) -> int:
 
 
 def _refuse(request: TripRequest, fleet: Fleet) -> Refusal:
-    """Name the nearest miss over the runs that keep their own promises; the nearest by bound are looked at first."""
-    sound = [(r, run) for r, run in enumerate(fleet.runs()) if not promises.broken(run, fleet.times)]
-    near = sorted((least_miss(request, fleet, r), r) for r, _ in sound)
-    nearest: tuple[tuple[int, int], Broken, int] | None = None
-    for bound, r in near[:MOST_EXPLAINED]:
-        if nearest and bound >= nearest[0]:
-            break
-        said = explained(request, fleet, r)
-        if said.stopped and (nearest is None or said.miss < nearest[0]):
-            nearest = said.miss, said.stopped[0], r
-    _, fault, r = nearest or ((0, 0), Broken(Rule.TIME, ""), -1)
-    article = fleet.run(r).policy.article(fault.rule) if r >= 0 else None
+    """Name the nearest miss over the runs that keep their own promises."""
+    sound = (r for r, run in enumerate(fleet.runs()) if not promises.broken(run, fleet.times))
+    miss = nearest(request, fleet, sound)
+    fault = miss[1].stopped[0] if miss else Broken(Rule.TIME, "")
+    article = fleet.run(miss[0]).policy.article(fault.rule) if miss else None
     changes = (_other_time(request, fleet), _longer_walk(request, fleet), _fewer(request, fleet))
     return Refusal(fault.rule, article, tuple(change for change in changes if change is not None), fault.excess)
 
@@ -218,14 +209,14 @@ def _other_time(request: TripRequest, fleet: Fleet) -> Change | None:
     """The nearest time of the same day at which the party would be offered a seat."""
     anytime = replace(request, depart=Window(-DAY, LATEST), arrive=Window(-DAY, LATEST))
     places = [place for r in range(fleet.size) for place in fleet.places(anytime, r, MOST_PLACES)]
-    nearest: int | None = None
+    least: int | None = None
     for estimate, place in sorted(((_estimate(request, fleet, one), one) for one in places), key=lambda pair: pair[0]):
-        if nearest is not None and estimate > abs(nearest):
+        if least is not None and estimate > abs(least):
             break
         shift = _shift(request, fleet.inserted(place))
-        if shift and (nearest is None or (abs(shift), shift) < (abs(nearest), nearest)):
-            nearest = shift
-    return Change("time", nearest) if nearest else None
+        if shift and (least is None or (abs(shift), shift) < (abs(least), least)):
+            least = shift
+    return Change("time", least) if least else None
 
 
 def _estimate(request: TripRequest, fleet: Fleet, place: Placement) -> int:

@@ -78,9 +78,11 @@ class Draft:
         self.state = self._fleet.state
         weights = [objective.weight(request) for request in self.asked]
         self.state.task[:, kernel.WEIGHT] = [*weights, *([MUST] * (len(only) - len(weights)))]
+        windows = np.zeros((len(only), 4), np.int32)
+        ruin.tighten(self.state, windows)
         for r, (run, rides) in enumerate(zip(runs, moving, strict=True)):
             self._seat(r, run, rides)
-        self.search = _search_of(self.state, self._windows(), np.array(only, np.int32), self._links(), seed)
+        self.search = _search_of(self.state, windows, np.array(only, np.int32), self._links(), seed)
 
     @property
     def served(self) -> int:
@@ -113,15 +115,6 @@ class Draft:
             late = _boarded_late(new, held, times)
             return new if broken(late, times, old) else late
         return new if drive_of(new, times) < drive_of(old, times) else old
-
-    def _windows(self) -> Any:
-        return np.array(
-            [
-                (one.depart.earliest, one.depart.latest, one.arrive.earliest, one.arrive.latest)
-                for one in self._fleet.tasks
-            ],
-            np.int32,
-        ).reshape(len(self._fleet.tasks), 4)
 
     def _links(self) -> list[int]:
         """Number the task without which each task falls away; one whose outbound rides nowhere is not offered."""
@@ -227,7 +220,8 @@ def _search_of(st: kernel.State, windows: Any, only: Any, leader: list[int], see
     for q, other in enumerate(leader):
         if other >= 0:
             follower[other] = q
-    columns = min(400_000, 2_000 + 200 * tasks)
+    columns = min(400_000, 30_000 + 200 * tasks)
+    words = columns * int(20 + 10 * tasks / max(1, runs))
     draw = np.random.default_rng(seed)
     search = ruin.Search(
         first=first,
@@ -254,10 +248,11 @@ def _search_of(st: kernel.State, windows: Any, only: Any, leader: list[int], see
         run_list=np.zeros(ruin.TOUCHED, np.int32),
         task_list=np.zeros(4 * ruin.NEAR, np.int32),
         column=np.zeros((columns, ruin.COLUMN), np.int32),
-        word=np.zeros(columns * 40, np.int32),
+        word=np.zeros(words, np.int32),
         hashed=np.full((1 << (2 * columns).bit_length(), 2), -1, wide),
         salt=draw.integers(1, 1 << 62, tasks),
         bank=np.zeros(ruin.NEAR + 1, np.int32),
+        string=np.zeros(st.line.shape[1], np.int32),
         key=np.zeros(ruin.NEAR + 1, wide),
         count=np.zeros(ruin.COUNTS, wide),
     )

@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit
 
 from matching.kernel import (
-    COST, DRIVE, FAR, FOUND, GUARDED, HARM, HELD, N, NODE, OFF_AT, OFF_POINT, ON_AT, ON_POINT, OWN, RIDER, RIDERS,
-    RUN, T_EARLIEST, WEIGHT, candidates, put, refresh, scan, strike, take,
+    COST, DRIVE, FAR, FOUND, GUARDED, HARM, HELD, LONGEST, N, NODE, OFF_AT, OFF_END, OFF_FROM, OFF_POINT, ON_AT, ON_END,
+    ON_FROM, ON_POINT, OWN, RIDER, RIDERS, RUN, T_ARRIVE, T_ARRIVE_LATEST, T_DWELL, T_EARLIEST, T_LATEST, T_MAX_RIDE,
+    T_OPEN, T_RIDE_SLACK, WEIGHT, candidates, put, refresh, scan, strike, take,
 )  # fmt: skip
 
 NEAR = 48
@@ -40,7 +41,8 @@ class Search(NamedTuple):
     the version from which on the run only got more riders this round, and whether it lost any. known: [choices, 2] versions, and place:
     [choices, 2, FOUND], the best places found on them. best_*: the best plan. old_*: what a round may have to restore;
     run_round, task_round: the round that last saved each, in the order of run_list and task_list. column, word, hashed:
-    the columns, their content, a hash table over them; salt: [Q] random numbers. bank: tasks to be put back.
+    the columns, their content, a hash table over them; salt: [Q] random numbers. bank: tasks to be put
+    back.
     """
 
     first: Any
@@ -71,6 +73,7 @@ class Search(NamedTuple):
     hashed: Any
     salt: Any
     bank: Any
+    string: Any
     key: Any
     count: Any
 
@@ -217,27 +220,63 @@ def _look(st, se, q, c, r):
 
 
 @njit(cache=True)
+def _take_off(st, se, q, filled):
+    """Take a task off its run into the bank; how many are in the bank then."""
+    r = st.task[q, RUN]
+    if filled == len(se.bank) or not _save_run(st, se, r):
+        return filled
+    _save_task(st, se, q)
+    strike(st, q)
+    se.struck[r] = 1
+    se.bank[filled] = q
+    return filled + 1
+
+
+@njit(cache=True)
+def _take_string(st, se, q, most, filled):
+    """Take tasks off a run whose pickups follow one another, `q` among them; how many are in the bank then."""
+    r, string, at, own = st.task[q, RUN], se.string, 0, 0
+    for k in range(st.route[r, N]):
+        node = st.line[r, k, NODE]
+        if node >= OWN and not (node - OWN) & 1:
+            string[own] = (node - OWN) >> 1
+            if string[own] == q:
+                at = own
+            own += 1
+    if st.task[q, HELD] & 1 or own == 0:
+        return _take_off(st, se, q, filled)
+    length = 1 + _draw(se.count, min(own, most))
+    first = max(0, min(at - _draw(se.count, length), own - length))
+    for m in range(first, first + length):
+        filled = _take_off(st, se, string[m], filled)
+    return filled
+
+
+@njit(cache=True)
 def _ruin(st, se, most):
-    """Take tasks near a random one off their runs; give the tasks to be put back: those, and neighbours not served."""
-    count, bank, filled = se.count, se.bank, 0
-    seed = _draw(count, len(st.task))
-    target, removed = 1 + _draw(count, most), 0
-    skip = _draw(count, 3)
+    """Take tasks near a random one off their runs, one by one or by strings; give the tasks to be put back.
+
+    Those are the tasks taken off, and their neighbours that are not served.
+    """
+    count, filled = se.count, 0
+    seed, skip, strings = _draw(count, len(st.task)), _draw(count, 3), _draw(count, 2)
+    left = 1 + _draw(count, 3 if strings else most)
     for m in range(-1, NEAR):
         q = seed if m < 0 else se.near[seed, m]
-        if q < 0 or filled == len(bank):
+        if q < 0 or filled == len(se.bank):
             break
         r = st.task[q, RUN]
         if r < 0:
-            bank[filled] = q
-            filled += 1
-        elif removed < target and not (skip and _draw(count, 4) < skip) and _save_run(st, se, r):
-            _save_task(st, se, q)
-            strike(st, q)
-            se.struck[r] = 1
-            bank[filled] = q
-            filled += 1
-            removed += 1
+            if se.task_round[q] != count[ROUND]:
+                se.bank[filled] = q
+                filled += 1
+        elif left > 0 and strings:
+            if se.run_round[r] != count[ROUND]:
+                filled = _take_string(st, se, q, most, filled)
+                left -= 1
+        elif left > 0 and not (skip and _draw(count, 4) < skip):
+            filled = _take_off(st, se, q, filled)
+            left -= 1
     for m in range(count[RUNS]):
         refresh(st, se.run_list[m])
         _count_up(se, se.run_list[m])
@@ -335,8 +374,9 @@ def search(st: Any, se: Any, work: int, hot: float, cold: float, most: int) -> N
             count[CURRENT] += st.route[r, DRIVE] + st.route[r, HARM]
         for m in range(count[TASKS]):
             count[CURRENT] += stands_for(st, se.task_list[m])
-        for m in range(count[RUNS]):
-            _keep_column(st, se, se.run_list[m])
+        if count[CURRENT] < before + 4 * heat:
+            for m in range(count[RUNS]):
+                _keep_column(st, se, se.run_list[m])
         luck = (1 + _draw(count, 1 << 24)) / (1 << 24)
         if count[CURRENT] < before - heat * math.log(luck):
             if count[CURRENT] != before:
@@ -484,6 +524,32 @@ def recount(st: Any, se: Any) -> None:
 
 
 @njit(cache=True)
+def tighten(st: Any, windows: Any) -> None:
+    """Narrow the windows of every task's two ends by each other, and write the widest of each task to `windows`.
+
+    A drop-off begins no sooner than the pickup, its dwell and the direct drive allow, and no later than the longest
+    ride; and the other way round. What could be carried before can be carried still.
+    """
+    for q in range(len(windows)):
+        shortest, most = FAR, 0
+        for a in range(st.task[q, ON_FROM], st.task[q, ON_END]):
+            for b in range(st.task[q, OFF_FROM], st.task[q, OFF_END]):
+                direct = st.seconds[st.point[a, 0], st.point[b, 0]]
+                shortest, most = min(shortest, direct), max(most, direct)
+        windows[q, 0], windows[q, 1], windows[q, 2], windows[q, 3] = FAR, -FAR, FAR, -FAR
+        for p in range(st.terms.shape[1]):
+            t = st.terms[q, p]
+            ride = min(st.task[q, LONGEST], min(t[T_MAX_RIDE], (most * 3 >> 1) + t[T_RIDE_SLACK]))
+            on, on_by, off, off_by = t[T_EARLIEST], t[T_LATEST], t[T_ARRIVE], t[T_ARRIVE_LATEST]
+            t[T_EARLIEST], t[T_LATEST] = max(on, off - t[T_DWELL] - ride), min(on_by, off_by - t[T_DWELL] - shortest)
+            t[T_ARRIVE] = max(off, on + t[T_DWELL] + shortest)
+            t[T_ARRIVE_LATEST] = min(off_by, on_by + t[T_DWELL] + ride)
+            if t[T_OPEN]:
+                windows[q, 0], windows[q, 1] = min(windows[q, 0], t[T_EARLIEST]), max(windows[q, 1], t[T_LATEST])
+                windows[q, 2], windows[q, 3] = min(windows[q, 2], t[T_ARRIVE]), max(windows[q, 3], t[T_ARRIVE_LATEST])
+
+
+@njit(cache=True)
 def list_choices(st: Any, only: Any, windows: Any, first: Any, out: Any) -> int:
     """List the runs on which each task could ride by itself, task after task; count them.
 
@@ -531,7 +597,8 @@ def list_near(st: Any, windows: Any, first: Any, choice: Any, near: Any) -> None
                 if seen[other] == q:
                     continue
                 seen[other] = q
-                apart = abs(windows[other, 0] - windows[q, 0]) + abs(windows[other, 3] - windows[q, 3]) >> 1
+                apart = abs(windows[other, 0] - windows[q, 0]) + abs(windows[other, 3] - windows[q, 3])
+                apart = apart + abs(windows[other, 1] - windows[q, 1]) + abs(windows[other, 2] - windows[q, 2]) >> 2
                 apart += st.seconds[on, st.point[st.task[other, ON_POINT], 0]]
                 apart += st.seconds[off, st.point[st.task[other, OFF_POINT], 0]]
                 if kept == NEAR and apart >= score[NEAR - 1]:

@@ -25,17 +25,17 @@ __all__ = ["Plan", "Progress", "replan"]
 TICKS = 60_000_000
 """Ticks of work that a slow core does in a second."""
 
-CHUNK = 20_000_000
+CHUNK = 5_000_000
 """Ticks after which a search looks at the clock."""
 
-TURNS = (0.25, 0.15, 0.15, 0.15, 0.15, 0.15)
-"""Shares of the work that the turns take."""
+TURNS, SEARCHING = (0.5, 0.25, 0.25), 0.85
+"""Shares of the work that the turns take, and of the time that is for searching; the rest is for packing."""
 
 MOST = 10
 """Tasks that one round takes off at most."""
 
-HOT, COLD = 1.6, 0.02
-"""Temperatures at the begin and the end, in legs of middling length."""
+HOT, COLD = (1.6, 0.5, 0.5), 0.02
+"""Temperatures at the begin of each turn and at the end, in legs of middling length."""
 
 WEIGHT = 15
 """What a request of middling weight weighs in a search, in legs: light enough for detours through worse plans."""
@@ -90,13 +90,15 @@ def _improve(
     weights = st.task[:, kernel.WEIGHT].copy()
     ruin.weigh(st, search, np.minimum(weights, np.maximum(1, weights * (WEIGHT * leg / np.median(weights)))).astype(np.int32))
     draw = random.Random(seed)  # noqa: S311 - a search, no secret
+    began = monotonic()
     for turn, share in enumerate(TURNS):
-        hot, cold = HOT * leg / (1 + turn), COLD * leg
-        end = int(work * share)
-        done = 0
-        while done < end and monotonic() < until:
+        hot, cold, end, done, late = HOT[turn] * leg, COLD * leg, int(work * share), 0, 0.0
+        start = monotonic()
+        patience = (until - began) * share * SEARCHING
+        while done < end and late < 1:
             chunk = min(CHUNK, end - done)
-            heats = [hot * (cold / hot) ** (at / end) for at in (done, done + chunk)]
+            late = (monotonic() - start) / patience if patience > 0 else 1.0
+            heats = [hot * (cold / hot) ** min(1.0, max(late, at / end)) for at in (done, done + chunk)]
             best = int(search.count[ruin.BEST])
             ruin.search(st, search, chunk, *heats, MOST)
             done += chunk

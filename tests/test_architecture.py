@@ -13,7 +13,7 @@ ROOMS = ("routing", "matching", "webapp")
 
 FLOORS = {
     0: ["routing.times"],
-    1: ["routing.area", "routing.ways", "matching.model", "matching.labels"],
+    1: ["routing.area", "routing.ways", "matching.model", "matching.labels", "matching.kernel"],
     2: [
         "routing.streets",
         "routing.places",
@@ -21,6 +21,7 @@ FLOORS = {
         "matching.promises",
         "matching.eligibility",
         "matching.objective",
+        "matching.ruin",
     ],
     3: [
         "routing.network",
@@ -29,12 +30,11 @@ FLOORS = {
         "routing.export",
         "matching.manifest",
         "matching.metrics",
-        "matching.slack",
         "matching.rides",
     ],
-    4: ["routing.engine", "routing.graph", "matching.screens", "matching.slots", "matching.plan", "matching.bound"],
-    5: ["matching.insertion"],
-    6: ["matching.problem", "matching.offers"],
+    4: ["routing.engine", "routing.graph", "matching.fleet", "matching.bound"],
+    5: ["matching.insertion", "matching.explain", "matching.plan"],
+    6: ["matching.offers"],
     7: [
         "matching.solver",
         "webapp.config",

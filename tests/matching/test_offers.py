@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 
+from matching.fleet import Fleet
 from matching.model import DAY, LATEST, Detour, Load, MeetingPoint, Rule, Run, TripRequest, Window
-from matching.offers import APART, Change, Offer, Refusal, offers, place
+from matching.offers import APART, Change, Offer, Refusal, _best, _burden, asked, offers, place
 from matching.promises import broken
 from matching.schedule import timetable
 from tests.matching.strategies import Day, days
@@ -31,7 +32,7 @@ def bookings(day: Day) -> Iterator[tuple[Run, TripRequest, Offer]]:
     """Yield every offer made on a day with the run that it was made for; the first of each step is booked."""
     run = day.run
     for served, request in day.steps:
-        run = replace(run, done=served)
+        run = day.reach(run, served)
         found = offers(request, [run], GRID)
         if not isinstance(found, Refusal):
             yield from ((run, request, one) for one in found)
@@ -90,7 +91,7 @@ def test_at_most_four_offers_are_made_and_no_two_are_alike(day: Day) -> None:
 def test_every_suggested_change_really_helps(day: Day) -> None:
     run = day.run
     for served, request in day.steps:
-        run = replace(run, done=served)
+        run = day.reach(run, served)
         found = offers(request, [run], GRID)
         if isinstance(found, Refusal):
             assert all(offered(with_change(request, change), run) for change in found.changes)
@@ -168,6 +169,42 @@ def test_a_refusal_cites_the_article_of_a_run_that_refused_for_that_rule() -> No
     other = replace(OPEN, riders=frozenset({"pupil"}), articles=((Rule.EXTRA, "not this one"),))
     answer = refused(wish((1, 1), (4, 2)), replace(morning_bus(other), id="b"), morning_bus(cited))
     assert (answer.rule, answer.article) == (Rule.EXTRA, "Article 7")
+
+
+def test_a_refusal_tells_by_how_much_the_nearest_run_missed() -> None:
+    near, far = (replace(morning_bus(replace(OPEN, max_extra=most)), id=str(most)) for most in (100, 60))
+    answer = refused(wish((1, 1), (4, 2)), far, near)
+    assert (answer.rule, answer.excess) == (Rule.EXTRA, 20)
+
+
+def test_a_run_that_is_late_already_offers_what_makes_nothing_worse_and_nothing_else() -> None:
+    bus = morning_bus(replace(OPEN, detour=Detour.NONE, max_extra=300))
+    late = replace(bus, done=1, reached=(EIGHT + 2400,))
+    assert broken(late, GRID)
+    (offer,) = offered(wish((2, 0), (4, 2)), late)
+    assert offer.delay == 0
+    assert refused(wish((2, 0), (4, 2)), replace(late, policy=replace(late.policy, dwell=1))) == Refusal(
+        Rule.TIME, None, ()
+    )
+
+
+@given(days())
+def test_a_fleet_made_before_and_used_for_others_gives_the_same_answer(day: Day) -> None:
+    runs = [day.reach(day.run, 1), replace(day.run, id="other")]
+    fleet = Fleet(asked(day.run.service_date, runs), GRID, index=False)
+    for _, request in day.steps:
+        assert offers(request, runs, GRID, fleet) == offers(request, runs, GRID)
+
+
+@given(days())
+def test_offers_are_the_best_of_all_places_though_few_are_built(day: Day) -> None:
+    runs = [replace(day.run, id=name) for name in ("one", "two")]
+    fleet = Fleet(runs, GRID, index=False)
+    for _, request in day.steps:
+        found = _best(request, fleet)
+        places = [fleet.inserted(place) for r in range(2) for place in fleet.places(request, r, 6)]
+        least = [_burden(request, one.cost, one.pickup_time, one.dropoff_time) for one in places]
+        assert [one.burden for one in found[:1]] == sorted(least)[:1]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from webapp.config import read_settings
+from webapp.config import place_kernel_cache, read_settings
 
 EVERY = {
     "NORIAI_DATABASE_URL": ("database_url", "postgresql://db/noriai", "postgresql://db/noriai"),
@@ -88,3 +88,21 @@ def test_what_cannot_be_meant_is_said_with_its_name(tmp_path: Path, name: str, s
 @pytest.mark.parametrize(("said", "meant"), [("1", True), ("TRUE", True), ("0", False), ("no", False)])
 def test_https_is_on_where_it_is_said(tmp_path: Path, said: str, meant: Any) -> None:
     assert read_settings({"NORIAI_HTTPS": said}, home=tmp_path).https is meant
+
+
+def test_what_is_compiled_is_kept_at_home_where_the_package_cannot_be_written(tmp_path: Path) -> None:
+    env = {"NORIAI_HOME": str(tmp_path)}
+    place_kernel_cache(tmp_path / "nowhere", env)
+    assert env["NUMBA_CACHE_DIR"] == str(tmp_path / "kernel-cache")
+
+
+def test_what_is_compiled_stays_beside_its_source_where_that_can_be_written(tmp_path: Path) -> None:
+    env = {"NORIAI_HOME": str(tmp_path)}
+    place_kernel_cache(tmp_path, env)
+    assert "NUMBA_CACHE_DIR" not in env
+
+
+def test_a_folder_that_somebody_chose_for_what_is_compiled_is_kept(tmp_path: Path) -> None:
+    env = {"NUMBA_CACHE_DIR": "/chosen"}
+    place_kernel_cache(tmp_path / "nowhere", env)
+    assert env == {"NUMBA_CACHE_DIR": "/chosen"}

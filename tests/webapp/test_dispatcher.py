@@ -1,15 +1,16 @@
 """A dispatcher sees the runs of one operator, and hands in schedules that are kept whole or not at all."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.webapp.asking import ask, book, choose
+from tests.webapp.asking import ask, book, bookings, choose
 from tests.webapp.conftest import SignIn
 from tests.webapp.schedule_samples import SEASON, sheet
-from tests.webapp.small_town import MONDAY, RIDER
+from tests.webapp.small_town import MONDAY, RIDER, school_bus
 from tests.webapp.visitor import Visitor
 from webapp.services import booking, schedules
 from webapp.town import Town
@@ -97,6 +98,84 @@ def test_planning_anew_books_who_waits_and_says_so(sign_in: SignIn, dispatcher: 
     dispatcher.get("/dispatch")
     dispatcher.send("Look for seats for those who wait")
     assert "No seat was found for those who wait." in dispatcher.text
+
+
+def test_planning_anew_says_how_many_could_have_a_seat_at_most(
+    sign_in: SignIn, dispatcher: Visitor, town: Town
+) -> None:
+    book(sign_in(RIDER))
+    path = ask(sign_in("neighbour"), "Liisankatu 29", "Hotel Kämp", time="18:00")
+    booking.wait(town, path.split("/")[-1])
+    dispatcher.get("/dispatch")
+    dispatcher.send("Look for seats for those who wait")
+    assert "1 of at most 1 requests have a seat." in dispatcher.text
+
+
+# Why not
+
+
+def refused(visitor: Visitor, time: str = "18:00") -> str:
+    """Let somebody be refused; give the address of the page that says why."""
+    path = ask(visitor, "Liisankatu 29", "Hotel Kämp", time=time)
+    return f"/dispatch/requests/{path.split('/')[-1]}"
+
+
+def test_a_dispatcher_reads_what_stops_a_request_on_each_own_run(sign_in: SignIn, dispatcher: Visitor) -> None:
+    path = refused(sign_in(RIDER))
+    dispatcher.get("/dispatch")
+    assert f'href="{path}"' in dispatcher.page
+    dispatcher.get(path)
+    assert "It drives at another time. 9 h" in dispatcher.text
+    assert "Morning bus" in dispatcher.text and "Morning van" not in dispatcher.text
+
+
+def test_what_stops_a_request_names_nobody_and_no_home(sign_in: SignIn, dispatcher: Visitor) -> None:
+    path = ask(sign_in(RIDER), "Liisankatu 21", "Hotel Kämp", time="18:00")
+    for page in ("/dispatch", f"/dispatch/requests/{path.split('/')[-1]}"):
+        dispatcher.get(page)
+        assert "Resident Testi" not in dispatcher.text and "Liisankatu 21" not in dispatcher.text
+
+
+def test_a_full_bus_says_how_many_seats_are_missing(sign_in: SignIn, dispatcher: Visitor) -> None:
+    path = ask(sign_in(RIDER), "Liisankatu 29", "Hotel Kämp", time="6:10", who={"people": "4"})
+    dispatcher.get(f"/dispatch/requests/{path.split('/')[-1]}")
+    assert "Too few seats are free. 3 more needed" in dispatcher.text
+
+
+def test_a_run_on_which_a_seat_became_free_says_so(sign_in: SignIn, dispatcher: Visitor, town: Town) -> None:
+    rider, neighbour = sign_in(RIDER), sign_in("neighbour")
+    book(neighbour, "Rautatientori")
+    path = ask(rider, "Rautatientori", "Hotel Kämp", time="6:10")
+    page = f"/dispatch/requests/{path.split('/')[-1]}"
+    dispatcher.get(page)
+    assert "Too few seats are free. 1 more needed" in dispatcher.text and "It fits now" not in dispatcher.text
+    made = bookings(town)[0]
+    booking.cancel(town, made.id, actor=made.rider_id)
+    dispatcher.get(page)
+    assert "It fits now" in dispatcher.text
+
+
+def test_a_run_that_is_closed_to_residents_says_so(sign_in: SignIn, dispatcher: Visitor, town: Town) -> None:
+    path = refused(sign_in(RIDER))
+    run = school_bus(town)
+    shut = replace(run, revision=0, policy=replace(run.policy, riders=frozenset()))
+    town.store.commit(lambda door: door.keep(shut, cause="published", as_published=True), runs=[BUS], times=town.roads)
+    dispatcher.get(path)
+    assert "Closed to residents" in dispatcher.text
+
+
+def test_only_what_has_no_seat_is_explained(sign_in: SignIn, dispatcher: Visitor, town: Town) -> None:
+    rider = sign_in(RIDER)
+    book(rider)
+    dispatcher.get(f"/dispatch/requests/{bookings(town)[0].request_id}", status=404)
+    dispatcher.get("/dispatch/requests/nothing", status=404)
+    rider.get(refused(rider), status=404)
+
+
+def test_where_the_operator_has_no_run_nothing_is_explained(sign_in: SignIn, dispatcher: Visitor, town: Town) -> None:
+    path = refused(sign_in(RIDER))
+    town.store.commit(lambda door: door.remove(BUS, cause="published"), runs=[BUS], times=town.roads)
+    dispatcher.get(path, status=404)
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])

@@ -63,6 +63,7 @@ def test_a_seat_that_was_given_back_goes_to_who_waits(town: Town) -> None:
     cancel(town, taken)
     done = replan(town)
     assert (done.before, done.after, done.booked) == (0, 1, (request,))
+    assert done.upper_bound >= done.after
     with town.store.read() as records:
         (made,) = records.list_bookings(rider_id=rider_id(town))
         told = [one for one in records.pending_outbox(50) if one.user_id == made.rider_id]
@@ -176,6 +177,37 @@ def test_who_waits_and_then_travels_another_way_is_not_booked_twice(town: Town) 
         assert [one.id for one in records.list_bookings(rider_id=own.rider_id)] == [own.id]
 
 
+def late_by_itself(town: Town) -> None:
+    """Publish the bus with a bell that it cannot keep."""
+    run = run_of(town)
+    stops = (*run.stops[:-1], replace(run.stops[-1], window=replace(run.stops[-1].window, latest=EIGHT)))
+    change = replace(run, stops=stops)
+    town.store.commit(
+        lambda door: door.keep(change, cause="published", as_published=True), runs=[BUS], times=town.roads
+    )
+
+
+def test_a_seat_on_a_bus_that_is_late_by_itself_makes_nothing_worse(town: Town) -> None:
+    request, taken = waited(town)
+    cancel(town, taken)
+    late_by_itself(town)
+    before = promises.broken(run_of(town), town.roads)
+    assert [fault.rule for fault in before] == [Rule.BELL]
+    assert replan(town).booked == (request,)
+    assert promises.broken(run_of(town), town.roads) == before
+    assert planning.verify(town)[1] == []
+
+
+def test_a_bus_that_is_late_takes_part(town: Town, clock: Clock) -> None:
+    book(town, ends=(KAMP, RESSU), arrive=EIGHT + 30 * MINUTE)
+    clock.forward(3600 + 9 * MINUTE)
+    tap(town, BUS, "liisankatu", "arrived")
+    assert promises.broken(run_of(town), town.roads) != []
+    done = replan(town)
+    assert (done.before, done.after) == (1, 1)
+    assert planning.verify(town)[1] == []
+
+
 def test_nobody_is_booked_onto_a_bus_that_has_gone(town: Town, clock: Clock) -> None:
     _, taken = waited(town)
     cancel(town, taken)
@@ -253,14 +285,8 @@ def test_a_seat_that_was_sold_twice_is_found(town: Town) -> None:
 
 
 def test_a_schedule_that_is_late_by_itself_is_no_broken_promise(town: Town) -> None:
-    late = run_of(town)
-    stops = (*late.stops[:-1], replace(late.stops[-1], window=replace(late.stops[-1].window, latest=EIGHT)))
-    change = replace(late, stops=stops)
-    town.store.commit(
-        lambda door: door.keep(change, cause="published", as_published=True), runs=[BUS], times=town.roads
-    )
+    late_by_itself(town)
     assert planning.verify(town)[1] == []
-    assert BUS not in {offer.run for offer, _ in ask(town).offers}
 
 
 def test_what_no_schedule_may_do_is_a_fault_even_as_published(town: Town) -> None:

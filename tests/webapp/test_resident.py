@@ -1,13 +1,17 @@
 """A resident asks for a trip, chooses a free seat, books it and gives it back, one question a page."""
 
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
 
+from matching.model import Load, Need, Rule
 from tests.webapp.asking import answer_place, ask, asked, begin, book, bookings, choose
 from tests.webapp.conftest import Clock, SignIn
 from tests.webapp.small_town import RIDER
 from tests.webapp.visitor import Visitor
+from webapp.app import create_app
+from webapp.db import tables
 from webapp.town import Town
 
 
@@ -251,7 +255,83 @@ def test_a_refused_trip_can_wait_for_a_seat_and_stop_waiting(rider: Visitor, tow
     assert "Waiting for a seat" not in rider.text
 
 
+# What the town weighs, and what needs room
+
+
+def test_who_wants_to_says_what_the_trip_is_for(rider: Visitor, town: Town) -> None:
+    path = ask(rider, "Liisankatu 29", "Hotel Kämp", time="7:50", who={"purpose": "medical"})
+    with town.store.read() as records:
+        assert records.get_request(path.split("/")[-1]).purpose == "medical"
+    rider.get(f"{path}/who")
+    assert rider.field("purpose") == "medical"
+    rider.send("Show free seats", {"purpose": ""})
+    assert "Choose a ride" in rider.text
+
+
+def test_a_purpose_that_the_town_does_not_weigh_is_refused(rider: Visitor) -> None:
+    path = asked(rider)
+    rider.send("Continue", {"day": "today", "how": "depart", "time": "7:50"})
+    rider.post(f"{path}/who", {"people": "1", "wheelchairs": "0", "max_walk": "300", "purpose": "fun"}, status=422)
+    assert rider.error("purpose")
+
+
+def test_a_town_that_weighs_no_purpose_asks_for_none(town: Town) -> None:
+    indifferent = replace(town, objective=replace(town.objective, classes=()))
+    rider = Visitor(create_app(town=indifferent)).sign_in(RIDER)
+    rider.get(f"{asked(rider)}/who")
+    assert "What is the trip for?" not in rider.text
+
+
+def test_room_for_a_walker_is_asked_for_where_vehicles_say_what_room_they_have(rider: Visitor, town: Town) -> None:
+    path = asked(rider)
+    rider.get(f"{path}/who")
+    assert "Does anything need room in the vehicle?" not in rider.text
+    roomy = tables.Vehicle(operator_id="school", code="B1", layouts=[[5, 0, 1]], description="Yellow bus ABC-1")
+    town.store.commit(lambda door: door.put(roomy))
+    rider.send("Show free seats", {"people": "1"})
+    rider.get(f"{path}/who")
+    rider.send("Show free seats", {"stowage": "1"})
+    with town.store.read() as records:
+        assert records.get_request(path.split("/")[-1]).stowage == 1
+
+
+# Other riders
+
+
+def test_a_refusal_tells_nothing_of_who_else_is_aboard(rider: Visitor, town: Town) -> None:
+    with town.store.read() as records:
+        run = records.get_run("bus-23")
+    fragile = replace(run.rides[0], party=Load(1), needs=frozenset({Need.ACCOMPANIED}))
+    change = replace(run, rides=(fragile,))
+    town.store.commit(
+        lambda door: door.keep(change, cause="published", as_published=True), runs=[run.id], times=town.roads
+    )
+    path = asked(rider)
+    rider.send("Continue", {"day": "today", "how": "depart", "time": "6:02"})
+    rider.send("Show free seats", {"people": "1", "wheelchairs": "0", "max_walk": "300"})
+    with town.store.read() as records:
+        assert records.get_request(path.split("/")[-1]).reason == Rule.ACCOMPANIED
+    assert "have no place for you at that time" in rider.text
+    assert "Art." not in rider.text
+
+
 # Cancelling
+
+
+def test_the_way_back_is_cancelled_with_the_trip_and_that_is_said_before(rider: Visitor, town: Town) -> None:
+    path = book(rider)
+    rider.get(f"{path}/cancel")
+    assert "The way back is cancelled with it." not in rider.text
+    rider.get(path)
+    rider.send("Ask for the way back")
+    rider.send("Continue", {"day": "today", "how": "depart", "time": "8:40"})
+    rider.send("Show free seats")
+    choose(rider)
+    rider.send("Book this trip")
+    rider.get(f"{path}/cancel")
+    assert "The way back is cancelled with it." in rider.text
+    rider.send("Cancel this trip")
+    assert bookings(town) == []
 
 
 def test_cancelling_frees_the_seat_for_somebody_else(rider: Visitor, sign_in: SignIn, town: Town) -> None:

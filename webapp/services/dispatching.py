@@ -129,7 +129,7 @@ def read_day(town: Town, day: date, *, operator: str) -> DaySheet:
         sheets = [_sheet(town, records, heads[run.id], run, bookings) for run in runs]
         requests = records.list_requests(service_date=day)
     left = [request for request in requests if request.status in UNSERVED and request.reason]
-    left.sort(key=lambda row: row.depart_earliest if row.arrive_latest is None else row.arrive_latest)
+    left.sort(key=lambda row: (row.arrive_latest or row.depart_earliest or 0, row.id))
     unserved = Counter(request.reason for request in left)
     ordered = sorted(sheets, key=lambda sheet: (sheet.begins, sheet.head.code))
     return DaySheet(day, tuple(ordered), dict(unserved.most_common()), tuple(left))

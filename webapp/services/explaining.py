@@ -16,7 +16,7 @@ from webapp.town import Town
 class Verdict:
     """What one run says to a request: it fits, or what its nearest miss would break, the gravest first.
 
-    closed: the run takes no residents, or would break a promise by itself.
+    closed: the run takes no residents at all.
     """
 
     sheet: RunSheet
@@ -47,7 +47,7 @@ def why_not(town: Town, request_id: str, *, operator: str) -> tuple[tables.Reque
 
 def _verdicts(town: Town, wish: TripRequest, sheets: Sequence[RunSheet]) -> list[Verdict]:
     """Put first the runs that fit, then those that come nearest to it, and last those that are closed."""
-    closed = [sheet for sheet in sheets if sheet.faults or not sheet.run.policy.riders]
+    closed = [sheet for sheet in sheets if not sheet.run.policy.riders]
     asked = [
         (sheet, explain(wish, town.freeze(sheet.run), town.roads, town.objective))
         for sheet in sheets

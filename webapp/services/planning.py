@@ -16,7 +16,7 @@ from webapp.services import booking, wishes
 from webapp.town import Town
 
 ITS_OWN = frozenset({Rule.BELL, Rule.WINDOW, Rule.MAX_RIDE})
-"""What a schedule may be unable to keep by itself: its dispatcher was told, and the run is closed to residents."""
+"""What a schedule may be unable to keep by itself: its dispatcher was told, and no resident may make it worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
     """Re-plan a service date for at most `seconds`, book what the waiting list gains, and tell those riders.
 
     The plan is made with no transaction open; each run then goes through the write door, rebased on what it became
-    meanwhile. A run that no longer fits its plan stays as it is. A run that is late takes part, one whose own schedule
-    cannot be kept does not; a return waits until its outbound trip has a seat.
+    meanwhile. A run that no longer fits its plan stays as it is. A run that is late takes part, as long as nothing
+    gets worse; a return waits until its outbound trip has a seat.
     """
     with town.store.read() as records:
         runs = [town.freeze(run) for run in records.list_runs(day)]
@@ -51,7 +51,7 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
     asked = [wishes.trip_request(town, row, riders[row.rider_id], runs, refusals=refusals[row.id]) for row in waiting]
     now = town.seconds_now(day)
     asked = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in asked]
-    open_runs = [run for run in runs if run.policy.riders and not _misscheduled(run, town)]
+    open_runs = [run for run in runs if run.policy.riders]
     plan = solver.replan(open_runs, asked, town.roads, seconds=seconds, objective=town.objective, progress=progress)
     rows = {row.id: row for row in waiting}
     old = {run.id: run for run in open_runs}
@@ -66,11 +66,6 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
 def _may_ride(records: Records, row: tables.Request) -> bool:
     """Is a request's outbound trip booked, where it follows one?"""
     return wishes.outbound(records, row) == row.after
-
-
-def _misscheduled(run: Run, town: Town) -> bool:
-    """Would a run break a promise even if its vehicle were nowhere late? Its dispatcher was told."""
-    return bool(promises.broken(replace(run, done=0, reached=()), town.roads))
 
 
 def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> list[str]:

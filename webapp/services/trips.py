@@ -170,9 +170,7 @@ def change(town: Town, request: tables.Request, answer: str, value: int) -> None
             booking.answer_when(town, request.id, day=day, arrive=value)
         case "max_walk" | "people":
             people, walk = (value, walk) if answer == "people" else (request.people, value)
-            booking.answer_who(
-                town, request.id, people=people, wheelchairs=wheelchairs, needs=needs, max_walk=walk
-            )
+            booking.answer_who(town, request.id, people=people, wheelchairs=wheelchairs, needs=needs, max_walk=walk)
         case _:
             raise Invalid("change")
 

@@ -224,7 +224,7 @@ def excess_text(fault: Broken) -> str:
     if fault.excess <= 0:
         return ""
     if fault.rule in (Rule.SEATS, Rule.WHEELCHAIR, Rule.STOWAGE):
-        return _("%(missing)s too few", missing=fault.excess)
+        return _("%(missing)s more needed", missing=fault.excess)
     return write_span(fault.excess) if fault.rule in TIMED else ""
 
 
