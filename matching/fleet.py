@@ -361,14 +361,10 @@ def warm(progress: Callable[[int, int], None] | None = None) -> None:
 
     progress: told after each step how many of how many are done.
     """
-    here, there = Place(0, 0), Place(0, 1)
-    stops = (Stop("a", here, sequence=0, residents=True), Stop("b", there, sequence=1, residents=True))
-    policy = Policy(riders=frozenset({"anyone"}), detour=Detour.UP_TO, max_detour=FAR)
-    run = Run("warm", "1970-01-01", "", "", Capacity.of(9), stops, (), policy)
-    wish = TripRequest("q", run.service_date, (MeetingPoint(here),), (MeetingPoint(there),), Load(1))
+    run, wish, times = example()
     fleets: list[Fleet] = []
     steps: tuple[Callable[[], object], ...] = (
-        lambda: fleets.append(Fleet([run], _OneMinute())),
+        lambda: fleets.append(Fleet([run], times)),
         lambda: fleets[0].on_the_road(wish),
         lambda: fleets[0].places(wish, 0, 1),
         lambda: fleets[0].best(wish),
@@ -378,6 +374,16 @@ def warm(progress: Callable[[int, int], None] | None = None) -> None:
         step()
         if progress:
             progress(done, len(steps))
+
+
+def example() -> tuple[Run, TripRequest, TravelTimes]:
+    """Give a run of two stops, a request that it could serve, and the minute between them."""
+    here, there = Place(0, 0), Place(0, 1)
+    stops = (Stop("a", here, sequence=0, residents=True), Stop("b", there, sequence=1, residents=True))
+    policy = Policy(riders=frozenset({"anyone"}), detour=Detour.UP_TO, max_detour=FAR)
+    run = Run("warm", "1970-01-01", "", "", Capacity.of(9), stops, (), policy)
+    wish = TripRequest("q", run.service_date, (MeetingPoint(here),), (MeetingPoint(there),), Load(1))
+    return run, wish, _OneMinute()
 
 
 class _OneMinute:

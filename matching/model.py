@@ -39,9 +39,7 @@ class Load:
 
     def within(self, layout: "Load") -> bool:
         """Is there room for this load in one seat layout?"""
-        return (
-            self.seats <= layout.seats and self.wheelchairs <= layout.wheelchairs and self.stowage <= layout.stowage
-        )
+        return self.seats <= layout.seats and self.wheelchairs <= layout.wheelchairs and self.stowage <= layout.stowage
 
     @property
     def people(self) -> int:

@@ -89,32 +89,13 @@ class Draft:
         """Requests placed in the best plan so far."""
         return len(self.asked) - int((self.state.task[: len(self.asked), kernel.RUN] < 0).sum())
 
-    def settled(self) -> list[Run]:
+    def finished(self) -> list[Run]:
         """Give the runs of the best plan, judged, each new party boarding as late as it can."""
         ruin.rewind(self.state, self.search)
         return [
-            self.settle(run, self._fleet.run(r), self._times) if self._changed(r, run) else run
+            settled(run, self._fleet.run(r), self._times) if self.state.route[r, kernel.RIDERS] else run
             for r, run in enumerate(self.runs)
         ]
-
-    def _changed(self, r: int, run: Run) -> bool:
-        return bool(self.state.route[r, kernel.RIDERS])
-
-    @staticmethod
-    def settle(old: Run, new: Run, times: TravelTimes) -> Run:
-        """Take new rides out of a run until the judge agrees; keep the old run where nothing is won."""
-        held = {ride.id for ride in old.rides}
-        new = replace(new, rides=_in_order(old, new))
-        while faults := {fault.where for fault in broken(new, times, old)}:
-            fresh = [ride for ride in new.rides if ride.id not in held]
-            if not fresh:
-                return old
-            named = [ride for ride in fresh if faults & {ride.id, ride.pickup, ride.dropoff}]
-            new = without(new, (named or fresh)[-1].id)
-        if len(new.rides) > len(old.rides):
-            late = _boarded_late(new, held, times)
-            return new if broken(late, times, old) else late
-        return new if drive_of(new, times) < drive_of(old, times) else old
 
     def _links(self) -> list[int]:
         """Number the task without which each task falls away; one whose outbound rides nowhere is not offered."""
@@ -126,7 +107,11 @@ class Draft:
         if not moving:
             return
         line, task, first = self.state.line[r], self.state.task, {one.id: q for q, one in enumerate(self._fleet.tasks)}
-        ends = {stop: OWN + 2 * first[ride.id] + off for ride in moving for off, stop in enumerate((ride.pickup, ride.dropoff))}
+        ends = {
+            stop: OWN + 2 * first[ride.id] + off
+            for ride in moving
+            for off, stop in enumerate((ride.pickup, ride.dropoff))
+        }
         fixed = 0
         for k, stop in enumerate(run.stops):
             line[k, kernel.NODE] = ends.get(stop.id, fixed)
@@ -136,6 +121,22 @@ class Draft:
             task[first[ride.id], kernel.RUN] = r
         self.state.route[r, kernel.N], self.state.route[r, kernel.RIDERS] = len(run.stops), len(moving)
         kernel.refresh(self.state, r)
+
+
+def settled(old: Run, new: Run, times: TravelTimes) -> Run:
+    """Take new rides out of a run until the judge agrees; keep the old run where nothing is won."""
+    held = {ride.id for ride in old.rides}
+    new = replace(new, rides=_in_order(old, new))
+    while faults := {fault.where for fault in broken(new, times, old)}:
+        fresh = [ride for ride in new.rides if ride.id not in held]
+        if not fresh:
+            return old
+        named = [ride for ride in fresh if faults & {ride.id, ride.pickup, ride.dropoff}]
+        new = without(new, (named or fresh)[-1].id)
+    if len(new.rides) > len(old.rides):
+        late = _boarded_late(new, held, times)
+        return new if broken(late, times, old) else late
+    return new if drive_of(new, times) < drive_of(old, times) else old
 
 
 def plan_of(

@@ -11,9 +11,43 @@ import numpy as np
 from numba import njit
 
 from matching.kernel import (
-    COST, DRIVE, FAR, FOUND, GUARDED, HARM, HELD, LONGEST, N, NODE, OFF_AT, OFF_END, OFF_FROM, OFF_POINT, ON_AT, ON_END,
-    ON_FROM, ON_POINT, OWN, RIDER, RIDERS, RUN, T_ARRIVE, T_ARRIVE_LATEST, T_DWELL, T_EARLIEST, T_LATEST, T_MAX_RIDE,
-    T_OPEN, T_RIDE_SLACK, WEIGHT, candidates, put, refresh, scan, strike, take,
+    COST,
+    DRIVE,
+    FAR,
+    FOUND,
+    GUARDED,
+    HARM,
+    HELD,
+    LONGEST,
+    NODE,
+    OFF_AT,
+    OFF_END,
+    OFF_FROM,
+    OFF_POINT,
+    ON_AT,
+    ON_END,
+    ON_FROM,
+    ON_POINT,
+    OWN,
+    RIDER,
+    RIDERS,
+    RUN,
+    T_ARRIVE,
+    T_ARRIVE_LATEST,
+    T_DWELL,
+    T_EARLIEST,
+    T_LATEST,
+    T_MAX_RIDE,
+    T_OPEN,
+    T_RIDE_SLACK,
+    WEIGHT,
+    N,
+    candidates,
+    put,
+    refresh,
+    scan,
+    strike,
+    take,
 )  # fmt: skip
 
 NEAR = 48
@@ -36,13 +70,12 @@ class Search(NamedTuple):
     """What a ruin-and-recreate search keeps beside the state of R runs and Q tasks.
 
     first, choice: the runs on which task q may ride are choice[first[q] : first[q + 1]]. near: [Q, NEAR], neighbours
-    of each task, -1 behind the last. leader, follower: [Q], the task without which one falls away, and the one that falls
-    away without it, or -1. version, kept, best_version: [R]; floor, struck: [R],
-    the version from which on the run only got more riders this round, and whether it lost any. known: [choices, 2] versions, and place:
-    [choices, 2, FOUND], the best places found on them. best_*: the best plan. old_*: what a round may have to restore;
-    run_round, task_round: the round that last saved each, in the order of run_list and task_list. column, word, hashed:
-    the columns, their content, a hash table over them; salt: [Q] random numbers. bank: tasks to be put
-    back.
+    of each task, -1 behind the last. leader, follower: [Q], the task without which one falls away, and the one that
+    falls away without it, or -1. version, kept, best_version: [R]; floor, struck: [R], the version from which on the
+    run only got more riders this round, and whether it lost any. known: [choices, 2] versions, and place: [choices, 2,
+    FOUND], the best places found on them. best_*: the best plan. old_*: what a round may have to restore; run_round,
+    task_round: the round that last saved each, in the order of run_list and task_list. column, word, hashed: the
+    columns, their content, a hash table over them; salt: [Q] random numbers. bank: tasks to be put back.
     """
 
     first: Any
@@ -539,7 +572,7 @@ def tighten(st: Any, windows: Any) -> None:
         windows[q, 0], windows[q, 1], windows[q, 2], windows[q, 3] = FAR, -FAR, FAR, -FAR
         for p in range(st.terms.shape[1]):
             t = st.terms[q, p]
-            ride = min(st.task[q, LONGEST], min(t[T_MAX_RIDE], (most * 3 >> 1) + t[T_RIDE_SLACK]))
+            ride = min(st.task[q, LONGEST], t[T_MAX_RIDE], (most * 3 >> 1) + t[T_RIDE_SLACK])
             on, on_by, off, off_by = t[T_EARLIEST], t[T_LATEST], t[T_ARRIVE], t[T_ARRIVE_LATEST]
             t[T_EARLIEST], t[T_LATEST] = max(on, off - t[T_DWELL] - ride), min(on_by, off_by - t[T_DWELL] - shortest)
             t[T_ARRIVE] = max(off, on + t[T_DWELL] + shortest)

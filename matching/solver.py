@@ -8,19 +8,20 @@ request twice (set packing, as in Subramanian, Uchoa & Ochi 2013). Both take tur
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import monotonic
 
 import numpy as np
 from ortools.sat.python import cp_model
 
-from matching import kernel, ruin
+from matching import fleet, kernel, ruin
 from matching.bound import upper_bound
 from matching.model import Run, TripRequest
 from matching.objective import Objective
 from matching.plan import Draft, Plan, Progress, plan_of
 from routing.times import TravelTimes
 
-__all__ = ["Plan", "Progress", "replan"]
+__all__ = ["Plan", "Progress", "replan", "warm"]
 
 TICKS = 60_000_000
 """Ticks of work that a slow core does in a second."""
@@ -63,12 +64,27 @@ def replan(
     """
     until, weights = monotonic() + seconds, objective or Objective()
     draft = Draft(runs, requests, times, weights, seed)
-    if draft.asked or any(run.residents for run in runs):
+    if len(draft.state.task):
         _improve(draft, _work(draft, seconds), until, seed, progress)
-    after = draft.settled()
+    after = draft.finished()
     bound = upper_bound(runs, requests, times, seconds=bound_seconds, known=after)
     held = sum(len(run.residents) for run in runs) - len({one.id for one in requests} & _riding(runs))
     return plan_of(runs, after, requests, times, objective=weights, upper_bound=held + bound)
+
+
+def warm(progress: Callable[[int, int], None] | None = None) -> None:
+    """Compile all that a request or a re-planning needs, or load it from the cache; tell how many steps are done."""
+    run, wish, times = fleet.example()
+    wishes = [wish, replace(wish, id="another")]
+    steps: tuple[Callable[[], object], ...] = (
+        fleet.warm,
+        lambda: replan([run], wishes, times, seconds=0.01),
+        lambda: upper_bound([run], wishes, times, seconds=0.1),
+    )
+    for done, step in enumerate(steps, start=1):
+        step()
+        if progress is not None:
+            progress(done, len(steps))
 
 
 def _riding(runs: Sequence[Run]) -> set[str]:
@@ -82,13 +98,13 @@ def _work(draft: Draft, seconds: float) -> int:
     return int(min(left * TICKS, 2_000_000 * tasks * tasks))
 
 
-def _improve(
-    draft: Draft, work: int, until: float, seed: int, progress: Callable[[Progress], None] | None
-) -> None:
+def _improve(draft: Draft, work: int, until: float, seed: int, progress: Callable[[Progress], None] | None) -> None:
     st, search, improved = draft.state, draft.search, 0
     leg = max(1.0, float(st.route[:, kernel.DRIVE].sum()) / max(1, int((st.route[:, kernel.N] - 1).sum())))
     weights = st.task[:, kernel.WEIGHT].copy()
-    ruin.weigh(st, search, np.minimum(weights, np.maximum(1, weights * (WEIGHT * leg / np.median(weights)))).astype(np.int32))
+    ruin.weigh(
+        st, search, np.minimum(weights, np.maximum(1, weights * (WEIGHT * leg / np.median(weights)))).astype(np.int32)
+    )
     draw = random.Random(seed)  # noqa: S311 - a search, no secret
     began = monotonic()
     for turn, share in enumerate(TURNS):
@@ -100,7 +116,7 @@ def _improve(
             late = (monotonic() - start) / patience if patience > 0 else 1.0
             heats = [hot * (cold / hot) ** min(1.0, max(late, at / end)) for at in (done, done + chunk)]
             best = int(search.count[ruin.BEST])
-            ruin.search(st, search, chunk, *heats, MOST)
+            ruin.search(st, search, chunk, heats[0], heats[1], MOST)
             done += chunk
             improved += int(search.count[ruin.BEST]) < best
             if progress is not None:
@@ -113,9 +129,10 @@ def _improve(
 
 
 def _served(draft: Draft) -> int:
-    search = draft.search
-    placed = {q for r in range(len(draft.runs)) for q in search.best_line[r, : search.best_route[r, kernel.RIDERS], kernel.RIDER].tolist()}
-    return sum(q < len(draft.asked) for q in placed)
+    """Count the requests placed in the best plan yet."""
+    best, riders = draft.search.best_line[:, :, kernel.RIDER], draft.search.best_route[:, kernel.RIDERS]
+    aboard = best[np.arange(best.shape[1]) < riders[:, None]]
+    return int((aboard < len(draft.asked)).sum())
 
 
 class _Columns:
@@ -128,7 +145,7 @@ class _Columns:
         words = search.word.tolist() if count else []
         for c, (run, cost, first, riders, _) in enumerate(search.column[:count].tolist()):
             end = first + ruin.RIDER_WORDS * riders
-            self.of[run].append((c, cost, tuple(words[first:end:ruin.RIDER_WORDS])))
+            self.of[run].append((c, cost, tuple(words[first : end : ruin.RIDER_WORDS])))
 
 
 def _pack(draft: Draft, draw: random.Random, until: float) -> None:

@@ -12,7 +12,7 @@ from flask_login import user_logged_in
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from matching import fleet
+from matching import solver
 from routing.area import TILES
 from routing.times import RoadError
 from webapp.config import LANGUAGES, Settings, read_settings
@@ -37,7 +37,7 @@ def create_app(settings: Settings | None = None, *, town: Town | None = None) ->
     A worker that brings no town is warm when this returns: no request of its own compiles anything.
     """
     if town is None:
-        fleet.warm()
+        solver.warm()
     served = town or open_town(settings or read_settings())
     version = _static_version(STATIC)
     app = Flask(__name__, static_url_path=f"/static/{version}")

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from matching import fleet
+from matching import solver
 from routing.area import Area
 from routing.times import RoadError
 from webapp.config import LANGUAGES, Settings, read_settings
@@ -265,7 +265,7 @@ def plan(day: datetime, seconds: int) -> None:
     """
     town = _open()
     with _warming() as progress:
-        fleet.warm(progress)
+        solver.warm(progress)
     with _progress() as bar, _ticking(bar, seconds):
         done = planning.replan(town, day.date(), seconds=seconds)
     town.store.close()

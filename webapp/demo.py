@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-from matching import fleet
+from matching import solver
 from matching.metrics import day_figures
 from matching.plan import Progress
 from routing.times import Place
@@ -87,7 +87,7 @@ def play(town: Town, clock: DemoClock, *, solve: int, tell: Callable[[str, int, 
     """Fill an empty town with the demo day and run it; `tell` hears of each step how far it is (name, done, of)."""
     demo = Demo(next_weekday(town.today()))
     with demo.step("warm up"):
-        fleet.warm(lambda done, of: tell("warm up", done, of))
+        solver.warm(lambda done, of: tell("warm up", done, of))
     with demo.step("schedules"):
         settle(town, tell)
     with town.store.read() as records:

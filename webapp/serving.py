@@ -8,7 +8,7 @@ from typing import Any
 
 from waitress import serve as run_server
 
-from matching import fleet
+from matching import solver
 from routing.times import RoadError
 from webapp.app import create_app
 from webapp.db.store import StoreError
@@ -36,7 +36,7 @@ def serve(
 
     progress: hears how far the search is ready (done, of) before the first request is answered.
     """
-    fleet.warm(progress)
+    solver.warm(progress)
     site = create_app(town=town)
     missing = list_missing(Path(str(site.static_folder)) / "vendor")
     if missing:

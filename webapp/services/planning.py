@@ -52,7 +52,15 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
     now = town.seconds_now(day)
     asked = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in asked]
     open_runs = [run for run in runs if run.policy.riders]
-    plan = solver.replan(open_runs, asked, town.roads, seconds=seconds, objective=town.objective, progress=progress)
+    plan = solver.replan(
+        open_runs,
+        asked,
+        town.roads,
+        seconds=seconds,
+        objective=town.objective,
+        progress=progress,
+        bound_seconds=min(5, seconds),
+    )
     rows = {row.id: row for row in waiting}
     old = {run.id: run for run in open_runs}
     booked: list[str] = []
