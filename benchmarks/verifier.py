@@ -1,6 +1,7 @@
 """A second judge, for the fuzz run: it shares no code with those who plan, nor with `matching.promises`.
 
-It sweeps a run leg by leg and reads times off a graph of difference constraints; from `matching` it takes the nouns alone.
+It sweeps a run leg by leg and reads times off a graph of difference constraints. From `matching` it takes the nouns
+alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -74,13 +75,9 @@ def _shape(run: Run) -> list[tuple[str, str, int]]:
     order = [stop.sequence for stop in run.stops if stop.sequence is not None]
     if any(a >= b for a, b in zip(order, order[1:], strict=False)):
         found.append((Rule.ORDER.value, run.id, 0))
-    for ride in run.rides:
-        if (
-            ride.pickup not in names
-            or ride.dropoff not in names
-            or names.index(ride.pickup) >= names.index(ride.dropoff)
-        ):
-            found.append((Rule.ORDER.value, ride.id, 0))
+    at = {name: k for k, name in enumerate(names)}
+    turned = (ride for ride in run.rides if at.get(ride.pickup, len(at)) >= at.get(ride.dropoff, -1))
+    found += [(Rule.ORDER.value, ride.id, 0) for ride in turned]
     return found
 
 

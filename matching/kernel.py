@@ -398,9 +398,10 @@ def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
     if not terms[q, policy, T_OPEN]:
         return 0
     earliest, latest, dwell = terms[q, policy, T_EARLIEST], terms[q, policy, T_LATEST], terms[q, policy, T_DWELL]
-    line, first, n, looked = st.line[r], max(0, st.route[r, FIXED] - 1), st.route[r, N], 0
+    line, first, n, looked = st.line[r], np.int64(max(0, st.route[r, FIXED] - 1)), np.int64(st.route[r, N]), 0
     simple, need, guarded = task[q, SEATS_ONLY], task[q, TAKES], st.weights[GUARDED]
-    for by in range(task[q, ON_FROM], task[q, ON_END]):
+    joined, stops = np.int64(0), np.int64(1)  # not literals, for each of which Numba would compile anew
+    for by in range(np.int64(task[q, ON_FROM]), np.int64(task[q, ON_END])):
         place = point[by, 0]
         to, back = st.reverse[place], st.seconds[place]
         for k in range(first, n - 1):
@@ -423,9 +424,9 @@ def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
                 soon, late = max(line[k, BEGIN], earliest), min(line[k, LAST], latest)
                 if soon <= late:
                     stay = line[k, DWELL] + dwell
-                    looked += _carry(st, r, q, k, 0, by, soon + stay, late + stay, 0, limit, each, out)
+                    looked += _carry(st, r, q, k, joined, by, soon + stay, late + stay, joined, limit, each, out)
             if adds:
-                looked += _carry(st, r, q, k, 1, by, begin + dwell, last + dwell, extra, limit, each, out)
+                looked += _carry(st, r, q, k, stops, by, begin + dwell, last + dwell, extra, limit, each, out)
     return looked
 
 
@@ -437,9 +438,10 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
     arrive_from, arrive_by = terms[q, policy, T_ARRIVE], terms[q, policy, T_ARRIVE_LATEST]
     dwell, max_ride, slack = terms[q, policy, T_DWELL], terms[q, policy, T_MAX_RIDE], terms[q, policy, T_RIDE_SLACK]
     simple, need, guarded, last_in = task[q, SEATS_ONLY], task[q, TAKES], st.weights[GUARDED], task[q, LAST_IN]
-    off_from, off_end, bearable = task[q, OFF_FROM], task[q, OFF_END], task[q, LONGEST]
+    off_from, off_end, bearable = np.int64(task[q, OFF_FROM]), np.int64(task[q, OFF_END]), task[q, LONGEST]
     place, walk = point[by, 0], point[by, 1]
     row, looked, most = 2 * at + added if each else 0, 0, 0
+    joined, stops = np.int64(0), np.int64(1)  # not literals, for each of which Numba would compile anew
     ways = seconds[place]
     for b in range(off_from, off_end):
         most = max(most, _longest(bearable, max_ride, slack, ways[point[b, 0]]))
@@ -459,7 +461,7 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
                         begin = max(arrive, arrive_from)
                         if begin <= min(arrive_by, line[k, LAST]) and cost < limit and cost <= out[row, COST]:
                             if not added or extra <= line[at, SPARE]:
-                                _offer(st, r, q, (at, added, by, k, 0, b), cost, limit, out[row])
+                                _offer(st, r, q, at, added, by, k, joined, b, cost, limit, out[row])
             if k == n - 1 or (last_in and line[k, EVENTS]):
                 break
             if (need > line[k, ROOM]) if simple else not _fits(st, st.route[r], line, k, q):
@@ -490,7 +492,7 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
                     continue
                 near = drive <= spare if k == at else _near_enough(st.route[r], line, at, added, extra, k, drive)
                 if near and goal != place:
-                    _offer(st, r, q, (at, added, by, k, 1, b), cost, limit, out[row])
+                    _offer(st, r, q, at, added, by, k, stops, b, cost, limit, out[row])
         arrive += ways[then] if k == at and added else line[k, LEG]
     return looked
 
@@ -507,22 +509,22 @@ def _near_enough(route, line, at, added, extra, k, drive):
 
 
 @njit(cache=True)
-def _offer(st, r, q, place, cost, limit, found):
+def _offer(st, r, q, at, added, by, off, off_added, off_by, cost, limit, found):
     """Time a place exactly, and keep it if it is sound and the cheapest yet; of equals, the one with fewer stops."""
-    harm = _settle(st, r, q, place)
+    harm = _settle(st, r, q, at, added, by, off, off_added, off_by)
     if harm == BROKEN:
         return
     cost += harm * st.weights[HARM_WEIGHT]
-    fewer = place[1] + place[4] < found[ON_ADDED] + found[OFF_ADDED]
+    fewer = added + off_added < found[ON_ADDED] + found[OFF_ADDED]
     if cost < limit and (cost < found[COST] or (cost == found[COST] and fewer)):
         found[COST] = cost
-        found[ON], found[ON_ADDED], found[ON_BY], found[OFF], found[OFF_ADDED], found[OFF_BY] = place
+        found[ON], found[ON_ADDED], found[ON_BY] = at, added, by
+        found[OFF], found[OFF_ADDED], found[OFF_BY] = off, off_added, off_by
 
 
 @njit(cache=True)
-def _settle(st, r, q, place):
+def _settle(st, r, q, at, added, by, off, off_added, off_by):
     """Time a run with one more ride exactly: person-seconds of harm that it adds, or BROKEN."""
-    at, added, by, off, off_added, off_by = place
     route, line, work, seconds, reverse = st.route[r], st.line[r], st.work, st.seconds, st.reverse
     terms = st.terms[q, route[POLICY]]
     begin, last, dwell, step = work[W_BEGIN], work[W_LAST], work[W_DWELL], work[W_STEP]
@@ -630,7 +632,7 @@ def put(st: State, q: int, r: int, found: Any) -> None:
 @njit(cache=True)
 def take(st: State, q: int) -> None:
     """Take a task off its run."""
-    r = st.task[q, RUN]
+    r = np.int64(st.task[q, RUN])
     strike(st, q)
     refresh(st, r)
 
@@ -638,7 +640,7 @@ def take(st: State, q: int) -> None:
 @njit(cache=True)
 def strike(st: State, q: int) -> None:
     """Strike a task off its run, which must be refreshed before it is searched again."""
-    r = st.task[q, RUN]
+    r = np.int64(st.task[q, RUN])
     route, line = st.route[r], st.line[r]
     kept = 0
     for k in range(route[N]):
@@ -667,7 +669,7 @@ def find(st: State, q: int, window: Any, out: Any, found: Any) -> int:
     for m in range(candidates(st, q, window, out)):
         cost = found[0, COST]
         least = np.int64(cost)  # so that the scan is compiled once
-        looked += scan(st, out[m], q, least, False, found)  # type: ignore[arg-type]  # noqa: FBT003
+        looked += scan(st, np.int64(out[m]), q, np.int64(least), np.bool_(0), found[0:1])
         if found[0, COST] < cost:
             best = out[m]
     st.weights[LOOKED] += looked

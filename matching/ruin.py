@@ -111,7 +111,7 @@ class Search(NamedTuple):
     count: Any
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _draw(count, below):
     """Draw a whole number from 0 to below - 1 (xorshift, Marsaglia 2003)."""
     x = count[RANDOM]
@@ -177,7 +177,7 @@ def _restore(st, se):
     for m in range(se.count[TASKS]):
         st.task[se.task_list[m]] = se.old_task[m]
     for m in range(se.count[RUNS]):
-        r = se.run_list[m]
+        r = np.int64(se.run_list[m])
         st.route[r] = se.old_route[m]
         rows = max(st.route[r, N], st.route[r, RIDERS])
         st.line[r, :rows] = se.old_line[m, :rows]
@@ -190,7 +190,7 @@ def _restore(st, se):
         se.version[r] = se.kept[r]
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _count_up(se, r):
     """Give a run that changed a version of its own."""
     se.count[VERSION] += 1
@@ -208,7 +208,7 @@ def _best_place(st, se, q):
     best, cost = -1, FAR
     for late in range(2):
         for c in range(se.first[q], se.first[q + 1]):
-            r = se.choice[c]
+            r = np.int64(se.choice[c])
             side = _side(se, c, r)
             if side >= 0:
                 if not late and se.place[c, side, COST] < cost and _draw(se.count, 64):
@@ -220,7 +220,7 @@ def _best_place(st, se, q):
     return best
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _side(se, c, r):
     """Where the place on the run as it is stands, or -1 when it is not known."""
     if se.known[c, 0] == se.version[r]:
@@ -228,7 +228,7 @@ def _side(se, c, r):
     return 1 if se.known[c, 1] == se.version[r] else -1
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _least(se, c, r):
     """What a place on a run costs at the least, by what is known of it with fewer riders."""
     least = 0
@@ -240,14 +240,14 @@ def _least(se, c, r):
     return least
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _look(st, se, q, c, r):
     """Search a run for a task; what is known of the run as it was accepted is not overwritten."""
     old = se.kept[r] if se.run_round[r] == se.count[ROUND] else -1
     side = 1 if se.known[c, 0] == old or (se.known[c, 1] != old and se.known[c, 1] < se.known[c, 0]) else 0
     se.place[c, side, COST] = FAR
     if st.route[r, N] + 2 < st.line.shape[1] and st.route[r, RIDERS] + 1 < st.line.shape[1]:
-        se.count[WORK] += SCAN_TICKS + 2 * scan(st, r, q, FAR, False, se.place[c, side : side + 1])
+        se.count[WORK] += SCAN_TICKS + 2 * scan(st, r, q, FAR, np.bool_(0), se.place[c, side : side + 1])
     se.known[c, side] = se.version[r]
     return side
 
@@ -255,7 +255,7 @@ def _look(st, se, q, c, r):
 @njit(cache=True)
 def _take_off(st, se, q, filled):
     """Take a task off its run into the bank; how many are in the bank then."""
-    r = st.task[q, RUN]
+    r = np.int64(st.task[q, RUN])
     if filled == len(se.bank) or not _save_run(st, se, r):
         return filled
     _save_task(st, se, q)
@@ -281,7 +281,7 @@ def _take_string(st, se, q, most, filled):
     length = 1 + _draw(se.count, min(own, most))
     first = max(0, min(at - _draw(se.count, length), own - length))
     for m in range(first, first + length):
-        filled = _take_off(st, se, string[m], filled)
+        filled = _take_off(st, se, np.int64(string[m]), filled)
     return filled
 
 
@@ -295,10 +295,10 @@ def _ruin(st, se, most):
     seed, skip, strings = _draw(count, len(st.task)), _draw(count, 3), _draw(count, 2)
     left = 1 + _draw(count, 3 if strings else most)
     for m in range(-1, NEAR):
-        q = seed if m < 0 else se.near[seed, m]
+        q = seed if m < 0 else np.int64(se.near[seed, m])
         if q < 0 or filled == len(se.bank):
             break
-        r = st.task[q, RUN]
+        r = np.int64(st.task[q, RUN])
         if r < 0:
             if se.task_round[q] != count[ROUND]:
                 se.bank[filled] = q
@@ -311,9 +311,10 @@ def _ruin(st, se, most):
             filled = _take_off(st, se, q, filled)
             left -= 1
     for m in range(count[RUNS]):
-        refresh(st, se.run_list[m])
-        _count_up(se, se.run_list[m])
-        se.floor[se.run_list[m]] = count[VERSION] - 1
+        r = np.int64(se.run_list[m])
+        refresh(st, r)
+        _count_up(se, r)
+        se.floor[r] = count[VERSION] - 1
     return filled
 
 
@@ -323,7 +324,7 @@ def _sort(st, se, filled):
     count, bank, key = se.count, se.bank, se.key
     way = _draw(count, 8)
     for m in range(filled):
-        q = bank[m]
+        q = np.int64(bank[m])
         random = _draw(count, 1 << 16)
         if way < 3:
             key[m] = random
@@ -344,7 +345,7 @@ def _sort(st, se, filled):
         bank[at], key[at] = q, k
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _direct(st, q):
     return st.seconds[st.point[st.task[q, ON_POINT], 0], st.point[st.task[q, OFF_POINT], 0]]
 
@@ -352,14 +353,14 @@ def _direct(st, q):
 @njit(cache=True)
 def _recreate(st, se, filled):
     for m in range(filled):
-        q = se.bank[m]
+        q = np.int64(se.bank[m])
         if se.leader[q] >= 0 and st.task[se.leader[q], RUN] < 0:
             continue
         found = _best_place(st, se, q)
         if found < 0:
             continue
         c, side = found >> 1, found & 1
-        r = se.choice[c]
+        r = np.int64(se.choice[c])
         if se.place[c, side, COST] < st.task[q, WEIGHT] and _save_run(st, se, r):
             _save_task(st, se, q)
             put(st, q, r, se.place[c, side])
@@ -371,10 +372,10 @@ def _recreate(st, se, filled):
 def _release(st, se, filled):
     """Take tasks off their runs that depend on one which found no place."""
     for m in range(filled):
-        q = se.bank[m]
+        q = np.int64(se.bank[m])
         other = se.follower[q]
         if other >= 0 and st.task[q, RUN] < 0 and st.task[other, RUN] >= 0:
-            r = st.task[other, RUN]
+            r = np.int64(st.task[other, RUN])
             if _save_run(st, se, r):
                 _save_task(st, se, other)
                 take(st, other)
@@ -403,7 +404,7 @@ def search(st: Any, se: Any, work: int, hot: float, cold: float, most: int) -> N
         _sort(st, se, filled)
         _recreate(st, se, filled)
         for m in range(count[RUNS]):
-            r = se.run_list[m]
+            r = np.int64(se.run_list[m])
             count[CURRENT] += st.route[r, DRIVE] + st.route[r, HARM]
         for m in range(count[TASKS]):
             count[CURRENT] += stands_for(st, se.task_list[m])
@@ -431,7 +432,7 @@ def _keep_best(st, se):
             rows = max(st.route[r, N], st.route[r, RIDERS])
             se.best_line[r, :rows] = st.line[r, :rows]
             for m in range(st.route[r, RIDERS]):
-                q = st.line[r, m, RIDER]
+                q = np.int64(st.line[r, m, RIDER])
                 se.best_task[q] = st.task[q]
 
 
@@ -445,7 +446,7 @@ def rewind(st: Any, se: Any) -> None:
         rows = max(st.route[r, N], st.route[r, RIDERS])
         st.line[r, :rows] = se.best_line[r, :rows]
         for m in range(st.route[r, RIDERS]):
-            q = st.line[r, m, RIDER]
+            q = np.int64(st.line[r, m, RIDER])
             st.task[q] = se.best_task[q]
         refresh(st, r)
         se.version[r] = se.best_version[r]
@@ -478,7 +479,7 @@ def fill(st: Any, se: Any) -> None:
         if st.task[q, RUN] < 0 and (se.leader[q] < 0 or st.task[se.leader[q], RUN] >= 0):
             found = _best_place(st, se, q)
             if found >= 0 and se.place[found >> 1, found & 1, COST] < st.task[q, WEIGHT]:
-                r = se.choice[found >> 1]
+                r = np.int64(se.choice[found >> 1])
                 put(st, q, r, se.place[found >> 1, found & 1])
                 _count_up(se, r)
 
@@ -491,7 +492,7 @@ def _keep_column(st, se, r):
         return
     cost, mix = st.route[r, DRIVE] + st.route[r, HARM], r * 0x5851F42D
     for m in range(riders):
-        q = st.line[r, m, RIDER]
+        q = np.int64(st.line[r, m, RIDER])
         mix ^= se.salt[q]
         cost += stands_for(st, q)
     size = len(se.hashed)
@@ -509,7 +510,7 @@ def _keep_column(st, se, r):
     se.column[c, C_RUN], se.column[c, C_COST], se.column[c, C_FROM] = r, cost, w
     se.column[c, C_RIDERS], se.column[c, C_NODES] = riders, n
     for m in range(riders):
-        q = st.line[r, m, RIDER]
+        q = np.int64(st.line[r, m, RIDER])
         task = st.task[q]
         se.word[w], se.word[w + 1], se.word[w + 2] = q, task[ON_POINT], task[OFF_POINT]
         se.word[w + 3], se.word[w + 4], se.word[w + 5] = task[HELD], task[ON_AT], task[OFF_AT]
@@ -523,7 +524,7 @@ def _keep_column(st, se, r):
 def take_column(st: Any, se: Any, r: int, c: int) -> None:
     """Give a run the riders of a column (-1: none), whom no other run may have; it must be refreshed by `settle`."""
     for m in range(st.route[r, RIDERS]):
-        q = st.line[r, m, RIDER]
+        q = np.int64(st.line[r, m, RIDER])
         if st.task[q, RUN] == r:
             st.task[q, RUN] = -1
     fixed = 0
@@ -535,7 +536,7 @@ def take_column(st: Any, se: Any, r: int, c: int) -> None:
     if c >= 0:
         w, riders = se.column[c, C_FROM], se.column[c, C_RIDERS]
         for m in range(riders):
-            q = se.word[w]
+            q = np.int64(se.word[w])
             st.line[r, m, RIDER] = q
             task = st.task[q]
             task[RUN], task[ON_POINT], task[OFF_POINT] = r, se.word[w + 1], se.word[w + 2]
@@ -597,7 +598,7 @@ def list_choices(st: Any, only: Any, windows: Any, first: Any, out: Any) -> int:
         for m in range(runs):
             if only[q] < 0 or only[q] == listed[m]:
                 found[0, COST] = FAR
-                scan(st, listed[m], q, FAR, False, found)
+                scan(st, np.int64(listed[m]), q, FAR, np.bool_(0), found[0:1])
                 if found[0, COST] < FAR:
                     if count < len(out):
                         out[count] = listed[m]
