@@ -304,16 +304,21 @@ class Day:
 
     def cancel(self) -> str:
         """Cancel a ride that has not begun; its linked trips fall away with it."""
-        ready = [name for name in self.ledger if not self._begun(name)]
+        ready = [name for name in self.ledger if not any(self._begun(one) for one in (name, *self._linked_to(name)))]
         if not ready:
             return "nothing"
         name = self.draw.choice(ready)
         self._drop(name)
         return f"cancelled {name}"
 
+    def _linked_to(self, name: str) -> list[str]:
+        """List the rides that follow another one, and those that follow these."""
+        direct = [other for other, promise in self.ledger.items() if promise.ride.after == name]
+        return direct + [last for other in direct for last in self._linked_to(other)]
+
     def _begun(self, name: str) -> bool:
-        run, ride = self._find(name)
-        return run.positions()[ride.pickup] < run.done
+        found = [(run, ride) for run in self.runs.values() for ride in run.rides if ride.id == name]
+        return any(run.positions()[ride.pickup] < run.done for run, ride in found)
 
     def _find(self, name: str) -> tuple[Run, Ride]:
         return next((run, ride) for run in self.runs.values() for ride in run.rides if ride.id == name)
@@ -329,8 +334,11 @@ class Day:
     def _unlink(self, name: str) -> None:
         self.waiting = deque((one for one in self.waiting if one.after != name), maxlen=self.waiting.maxlen)
         for other in [other for other, promise in self.ledger.items() if promise.ride.after == name]:
-            self.count["linked trips fallen away"] += 1
-            self._drop(other)
+            if other in self.ledger and self._begun(other):
+                self._stand_alone(other)
+            elif other in self.ledger:
+                self.count["linked trips fallen away"] += 1
+                self._drop(other)
 
     def absent(self) -> str:
         """Take a committed rider off who does not come today; residents who may not ride then are placed elsewhere."""
@@ -394,16 +402,18 @@ class Day:
         """Close a promise that was kept on a run that has left the day; trips linked to it stand by themselves."""
         self.count[why] += 1
         del self.ledger[name]
-        for other, promise in list(self.ledger.items()):
-            if promise.ride.after == name:
-                self.ledger[other] = Promise(replace(promise.ride, after=None), promise.ends)
-                for run in self.runs.values():
-                    if any(ride.id == other for ride in run.rides):
-                        free = (replace(ride, after=None) if ride.id == other else ride for ride in run.rides)
-                        self.runs[run.id] = replace(run, rides=tuple(free))
-                        self.known[run.id] = self.runs[run.id], self.faults(self.runs[run.id])
-                        break
+        for other in [other for other, promise in self.ledger.items() if promise.ride.after == name]:
+            self._stand_alone(other)
         self.waiting = deque((one for one in self.waiting if one.after != name), maxlen=self.waiting.maxlen)
+
+    def _stand_alone(self, name: str) -> None:
+        """Link a ride no longer to the one that it followed."""
+        self.ledger[name] = replace(self.ledger[name], ride=replace(self.ledger[name].ride, after=None))
+        for run in list(self.runs.values()):
+            if any(ride.id == name for ride in run.rides):
+                free = tuple(replace(ride, after=None) if ride.id == name else ride for ride in run.rides)
+                new = replace(run, rides=free)
+                self.runs[run.id], self.known[run.id] = new, (new, self.faults(new))
 
     def _report(self, name: str) -> None:
         if name in self.ledger:

@@ -172,7 +172,7 @@ def _save_task(st, se, q):
         count[CURRENT] -= stands_for(st, q)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _restore(st, se):
     for m in range(se.count[TASKS]):
         st.task[se.task_list[m]] = se.old_task[m]
@@ -265,7 +265,7 @@ def _take_off(st, se, q, filled):
     return filled + 1
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _take_string(st, se, q, most, filled):
     """Take tasks off a run whose pickups follow one another, `q` among them; how many are in the bank then."""
     r, string, at, own = st.task[q, RUN], se.string, 0, 0
@@ -285,7 +285,7 @@ def _take_string(st, se, q, most, filled):
     return filled
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _ruin(st, se, most):
     """Take tasks near a random one off their runs, one by one or by strings; give the tasks to be put back.
 
@@ -318,7 +318,7 @@ def _ruin(st, se, most):
     return filled
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _sort(st, se, filled):
     """Put the bank in a random order, or in one by number of choices, by weight, or by how far it goes."""
     count, bank, key = se.count, se.bank, se.key
@@ -350,7 +350,7 @@ def _direct(st, q):
     return st.seconds[st.point[st.task[q, ON_POINT], 0], st.point[st.task[q, OFF_POINT], 0]]
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _recreate(st, se, filled):
     for m in range(filled):
         q = np.int64(se.bank[m])
@@ -368,7 +368,7 @@ def _recreate(st, se, filled):
     _release(st, se, filled)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _release(st, se, filled):
     """Take tasks off their runs that depend on one which found no place."""
     for m in range(filled):
