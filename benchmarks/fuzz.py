@@ -426,7 +426,8 @@ class Day:
             if ride.id not in self.ledger:
                 continue
             ends = place[ride.pickup], place[ride.dropoff]
-            late = replace(ride, board=replace(ride.board, earliest=max(ride.board.earliest, self.clock)))
+            board = replace(ride.board, earliest=max(ride.board.earliest, self.clock))
+            late = replace(ride, board=board, after=self.ledger[ride.id].ride.after)
             wish = rides.asked_again(late, ends, DATE)
             found = insertion.best(wish, list(self.runs.values()), self.times)
             order = sorted(self.runs.values(), key=lambda run: found is None or run.id != found.run.id)
