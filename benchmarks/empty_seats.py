@@ -56,7 +56,7 @@ def measure(folder: Path, options: Options, show: Console) -> tuple[dict[str, An
     searched = _replan(day, options, show) if options.seconds else None
     runs, search = searched or (answered, {"seconds": None, "cpu_seconds": None, "upper_bound": None})
     if options.bound_seconds:
-        proved = bound.upper_bound(day.runs, day.requests, day.times, seconds=options.bound_seconds)
+        proved = bound.upper_bound(day.runs, day.requests, day.times, seconds=options.bound_seconds, known=runs)
         search["upper_bound"] = min(proved, search["upper_bound"] or proved)
     verdict = judge(plan_of(runs), day)
     report |= {"served": verdict.served, "added_drive_seconds": verdict.added_drive_seconds, **search}
@@ -174,7 +174,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("day", type=Path, help="folder with day.json and seconds.npy")
     parser.add_argument("--seconds", type=float, default=10.0, help="of re-planning; 0: online alone (default: 10)")
-    parser.add_argument("--bound", type=float, default=0.0, help="seconds to tighten the upper bound after that")
+    parser.add_argument(
+        "--bound", type=float, default=20.0, help="seconds to prove the upper bound after that (default: 20)"
+    )
     parser.add_argument("--online", action="store_true", help="also answer the requests one by one, as they were asked")
     parser.add_argument("--plan", type=Path, help="file for the plan (JSON)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output, and nothing else")

@@ -27,6 +27,9 @@ from routing.times import Seconds
 PENALTY = 7_200
 """Seconds of driving that OR-Tools takes for each end of an unserved request: serving comes first."""
 
+MOST_REQUESTS = 3_000
+"""Requests up to which VROOM is asked: for more it takes many minutes, whatever it is told."""
+
 MOST_NODES = 2_500
 """Nodes up to which the model of OR-Tools is built: its matrices are lists of lists of that many rows."""
 
@@ -102,6 +105,8 @@ def plan_of_vroom(day: Day, *, seconds: float, exploration: int) -> Plan:
     """
     import vroom
 
+    if len(day.requests) > MOST_REQUESTS:
+        raise TooLargeError(f"not asked: {len(day.requests)} requests take it many minutes")
     problem, zero = vroom.Input(), _zero(day)
     problem.set_durations_matrix("car", day.times.seconds.astype(np.uint32))
     jobs: dict[int, Visit] = {}

@@ -192,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--darp", type=Path, help="folder of dial-a-ride instances (*.txt)")
     parser.add_argument("--seconds", type=float, help="of re-planning a day (default: 10, 30 or 60, by its runs)")
     parser.add_argument("--darp-seconds", type=float, default=10.0, help="for each instance (default: 10)")
-    parser.add_argument("--bound", type=float, default=0.0, help="seconds to tighten each day's upper bound")
+    parser.add_argument("--bound", type=float, default=20.0, help="seconds to tighten each day's upper bound")
     parser.add_argument("--peer-seconds", type=float, default=60.0, help="for each peer and day; 0: without peers")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--date", default=date.today().isoformat(), help="written on the page (default: today)")

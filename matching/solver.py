@@ -2,7 +2,7 @@
 
 Ruin and recreate on the compiled kernel (`matching.ruin`) tries some ten thousand changes a second and keeps every run
 that it made as a column; the CP-SAT solver of OR-Tools then chooses the best set of columns, one for each run, no
-request twice (set packing, as in Subramanian, Uchoa & Ochi 2013). Both take turns. Figures: docs/decisions/0008.
+request twice (set packing, as in Subramanian, Uchoa & Ochi 2013). Both take turns. Figures: docs/decisions/0008 and 0010.
 """
 
 import random
@@ -60,14 +60,17 @@ def replan(
 
     Rides that were promised stay on their run within their windows; only their own stops may move. A run that breaks a
     promise already gets no worse. The answer is never worse than `runs`. The same arguments give the same plan, unless
-    the machine is so slow that the work has to be cut short. bound_seconds: for tightening the upper bound after that.
+    the machine is so slow that the work has to be cut short. bound_seconds: for proving an upper bound after that;
+    without, it is the number of requests.
     """
-    until, weights = monotonic() + seconds, objective or Objective()
+    until, weights = monotonic() + _searching(runs, requests, seconds), objective or Objective()
     draft = Draft(runs, requests, times, weights, seed)
     if len(draft.state.task):
-        _improve(draft, _work(draft, seconds), until, seed, progress)
+        _improve(draft, _work(draft, _searching(runs, requests, seconds)), until, seed, progress)
     after = draft.finished()
-    bound = upper_bound(runs, requests, times, seconds=bound_seconds, known=after)
+    bound = len({one.id for one in requests})
+    if bound_seconds > 0:
+        bound = upper_bound(runs, requests, times, seconds=bound_seconds, known=after)
     held = sum(len(run.residents) for run in runs) - len({one.id for one in requests} & _riding(runs))
     return plan_of(runs, after, requests, times, objective=weights, upper_bound=held + bound)
 
@@ -91,11 +94,14 @@ def _riding(runs: Sequence[Run]) -> set[str]:
     return {ride.id for run in runs for ride in run.residents}
 
 
+def _searching(runs: Sequence[Run], requests: Sequence[TripRequest], seconds: float) -> float:
+    """How many of so many seconds are left for searching beside building arrays and judging runs."""
+    return max(0.4 * seconds, seconds - 0.005 * len(runs) - 0.0006 * len(requests))
+
+
 def _work(draft: Draft, seconds: float) -> int:
-    """Ticks that fit into so many seconds beside building and settling; few tasks need few."""
-    tasks = len(draft.state.task)
-    left = max(0.4 * seconds, seconds - 0.002 * len(draft.runs) - 0.0004 * tasks)
-    return int(min(left * TICKS, 2_000_000 * tasks * tasks))
+    """Ticks that a search of so many seconds may take; few tasks need few."""
+    return int(min(SEARCHING * seconds * TICKS, 2_000_000 * len(draft.state.task) ** 2))
 
 
 def _improve(draft: Draft, work: int, until: float, seed: int, progress: Callable[[Progress], None] | None) -> None:

@@ -1,11 +1,14 @@
 """What every service works with: one town's settings, records, roads, place names, rules and clock."""
 
+import threading
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
+from matching import offers
+from matching.fleet import Fleet
 from matching.model import DAY, Detour, Policy, Run
 from matching.objective import Objective
 from routing.engine import Engine
@@ -28,6 +31,15 @@ class Town:
     rules: dict[str, Any]
     clock: Callable[[], datetime]
     objective: Objective = field(default_factory=Objective)
+    _fleets: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    def fleet(self, service_date: str, runs: Sequence[Run]) -> Fleet:
+        """Give the runs of a date that take residents as arrays, made anew when one changed since this thread asked."""
+        kept = offers.asked(service_date, runs)
+        key = [(run.id, run.revision, run.done, run.reached, run.frozen) for run in kept]
+        if getattr(self._fleets, "key", None) != key:
+            self._fleets.fleet, self._fleets.key = Fleet(kept, self.roads, self.objective, index=False), key
+        return cast(Fleet, self._fleets.fleet)
 
     def article(self, rule: str, language: str) -> str:
         """Quote the article of the town's rules that a refusal cites, in a language if the town has it there."""

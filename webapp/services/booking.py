@@ -133,7 +133,7 @@ def ask(town: Town, request_id: str) -> Answer:
         row.after = wishes.outbound(records, row)
     row.asked_at = now
     wish = wishes.trip_request(town, row, rider, runs)
-    found = offers.offers(wish, runs, town.roads)
+    found = offers.offers(wish, runs, town.roads, town.fleet(wish.service_date, runs))
     refusal = found if isinstance(found, Refusal) else None
     status, reason = ("refused", refusal.rule.value) if refusal else ("offered", "")
     status = row.status if row.status == "waiting" else status  # looking again gives up no place on the list
