@@ -16,7 +16,7 @@ from matching.objective import Objective
 from matching.rides import ride_of
 from routing.times import NO_WAY, TravelTimes
 
-PERSON = 600
+PERSON = 60
 """Seconds that one person (seat, place, companion) too many counts when misses are compared."""
 
 NEVER = 1 << 20

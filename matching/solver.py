@@ -2,7 +2,8 @@
 
 Ruin and recreate on the compiled kernel (`matching.ruin`) tries some ten thousand changes a second and keeps every run
 that it made as a column; the CP-SAT solver of OR-Tools then chooses the best set of columns, one for each run, no
-request twice (set packing, as in Subramanian, Uchoa & Ochi 2013). Both take turns. Figures: docs/decisions/0008 and 0010.
+request twice (set packing, as in Subramanian, Uchoa & Ochi 2013). Both take turns.
+Figures: docs/decisions/0008 and 0010.
 """
 
 import random

@@ -259,7 +259,7 @@ def schedule_import(file: Path, operator: str, operator_name: str, kind: str) ->
 @click.option("--date", "day", type=ISO_DATE, required=True, help="Service date, such as 2026-11-23.")
 @click.option("--seconds", type=SECONDS, default=30, show_default=True, help="How long to search.")
 def plan(day: datetime, seconds: int) -> None:
-    """Re-plan a service date with OR-Tools and book what the waiting list gains.
+    """Re-plan a service date and book what the waiting list gains.
 
     Example: noriai plan --date 2026-11-23 --seconds 60
     """

@@ -1,4 +1,4 @@
-"""The main job on real roads: schedules in, residents ask in the order in which they call, OR-Tools re-plans."""
+"""The main job on real roads: schedules in, residents ask in the order in which they call, the day is re-planned."""
 
 import csv
 import time

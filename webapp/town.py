@@ -36,7 +36,7 @@ class Town:
     def fleet(self, service_date: str, runs: Sequence[Run]) -> Fleet:
         """Give the runs of a date that take residents as arrays, made anew when one changed since this thread asked."""
         kept = offers.asked(service_date, runs)
-        key = [(run.id, run.revision, run.done, run.reached, run.frozen) for run in kept]
+        key = [(run.id, run.revision, run.policy, run.done, run.reached, run.frozen) for run in kept]
         if getattr(self._fleets, "key", None) != key:
             self._fleets.fleet, self._fleets.key = Fleet(kept, self.roads, self.objective, index=False), key
         return cast(Fleet, self._fleets.fleet)

@@ -1,5 +1,6 @@
 """What residents answer: what cannot be meant, and what becomes of a request."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,9 +12,12 @@ from tests.webapp.small_town import (
     MONDAY,
 )
 from tests.webapp.wishes import (
+    BUS,
+    VAN,
     ask,
     book,
     rider_id,
+    run_of,
     wish,
 )
 from webapp.services import booking
@@ -72,3 +76,17 @@ def test_what_is_booked_is_asked_no_more(town: Town) -> None:
     made = book(town)
     with pytest.raises(Conflict, match="booked"):
         booking.ask(town, made.request_id)
+
+
+def test_the_runs_kept_as_arrays_are_made_anew_when_one_of_them_changes(town: Town) -> None:
+    runs = [run_of(town, BUS), run_of(town, VAN)]
+    day = runs[0].service_date
+    first = town.fleet(day, runs)
+    assert town.fleet(day, [*runs]) is first
+    for changed in (
+        replace(runs[0], revision=99),
+        replace(runs[0], done=1),
+        replace(runs[0], done=1, reached=(8 * 3600,)),
+        replace(runs[0], frozen=1),
+    ):
+        assert town.fleet(day, [changed, runs[1]]) is not first
