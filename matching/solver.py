@@ -165,7 +165,7 @@ def _pack(draft: Draft, draw: random.Random, until: float) -> None:
         if start not in seen and monotonic() < until:
             group = _group(columns, draft, start, seen)
             seen |= group
-            _choose(draft, columns, sorted(group))
+            _choose(draft, columns, sorted(group), max(0.5, until - monotonic()))
     ruin.recount(draft.state, draft.search)
 
 
@@ -184,7 +184,7 @@ def _group(columns: _Columns, draft: Draft, start: int, seen: set[int]) -> set[i
     return group
 
 
-def _choose(draft: Draft, columns: _Columns, group: Sequence[int]) -> None:
+def _choose(draft: Draft, columns: _Columns, group: Sequence[int], seconds: float) -> None:
     """Give the runs of a group the columns that are best together, if they are better than what the runs have."""
     st, search = draft.state, draft.search
     now = {r: frozenset(st.line[r, : st.route[r, kernel.RIDERS], kernel.RIDER].tolist()) for r in group}
@@ -216,6 +216,7 @@ def _choose(draft: Draft, columns: _Columns, group: Sequence[int]) -> None:
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.max_deterministic_time = PACKING
+    solver.parameters.max_time_in_seconds = seconds  # only on a machine too slow for the effort above
     if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return
     have = sum(int(st.route[r, kernel.DRIVE] + st.route[r, kernel.HARM]) - bare[r] for r in group)
