@@ -19,10 +19,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.day import SERVICE_DATE, allow_all
 from benchmarks.machine import machine, peak_memory_mb, versions
-from benchmarks.matrix import MatrixTimes
-from matching import fleet, solver
-from matching.model import Capacity, Detour, Load, MeetingPoint, Policy, Ride, Run, Stop, TripRequest, Window
+from benchmarks.table_times import MatrixTimes
+from matching import solver
+from matching.model import Capacity, Load, MeetingPoint, Policy, Ride, Run, Stop, TripRequest, Window
 from matching.objective import Objective
 from matching.promises import broken
 
@@ -31,8 +32,6 @@ UNIT = 100_000
 
 UNBOUND = 2**28
 """Units that nothing of an instance reaches, and whose sum with any of its times still fits an int32."""
-
-SERVICE_DATE = "2026-01-01"
 
 OPTIMA = {
     "a2-16": 294.248,
@@ -101,19 +100,7 @@ class Instance:
     def policy(self) -> Policy:
         """Whatever an instance forbids stands in windows, loads and rides; service is a need of the party."""
         services = {_service(node): round(node.service * UNIT) for node in self.nodes}
-        return Policy(
-            name=self.name,
-            riders=frozenset({"anyone"}),
-            detour=Detour.UP_TO,
-            max_detour=UNBOUND,
-            deadhead=True,
-            max_extra=UNBOUND,
-            max_ride=UNBOUND,
-            ride_slack=UNBOUND,
-            notice=0,
-            dwell=0,
-            dwell_needs=tuple(sorted(services.items())),
-        )
+        return allow_all(self.name, UNBOUND, ride_slack=UNBOUND, dwell=0, dwell_needs=tuple(sorted(services.items())))
 
     @cached_property
     def objective(self) -> Objective:
@@ -255,7 +242,7 @@ def measure(
 ) -> dict[str, Any]:
     """Plan instances one after another, and sum up their gaps to the optimum."""
     began = time.perf_counter()
-    fleet.warm()
+    solver.warm()
     warm, reports = time.perf_counter() - began, []
     with Progress(console=show, auto_refresh=False) as bar:
         for path in bar.track(paths, description="instances"):

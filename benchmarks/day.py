@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.matrix import MatrixTimes
+from benchmarks.table_times import MatrixTimes
 from matching.model import (
     LATEST,
     Capacity,
@@ -36,22 +36,27 @@ from matching.promises import broken
 
 SERVICE_DATE = "2026-01-01"
 
-POLICY = Policy(
-    name="a day of free seats",
-    riders=frozenset({"anyone"}),
-    detour=Detour.UP_TO,
-    max_detour=LATEST,
-    deadhead=True,
-    max_extra=LATEST,
-    max_ride=LATEST,
-    ride_slack=600,
-    notice=0,
-    dwell=60,
-)
-"""All that a day forbids stands in windows, seats and longest rides: a run may leave its road as far as they allow."""
-
 Visit = list[str | int]
 Plan = Mapping[str, Mapping[str, list[Visit]]]
+
+
+def allow_all(name: str, most: int, **rules: Any) -> Policy:
+    """Make a policy that forbids nothing but what `rules` say: `most` seconds are more than any way takes."""
+    return Policy(
+        name=name,
+        riders=frozenset({"anyone"}),
+        detour=Detour.UP_TO,
+        max_detour=most,
+        deadhead=True,
+        max_extra=most,
+        max_ride=most,
+        notice=0,
+        **rules,
+    )
+
+
+POLICY = allow_all("a day of free seats", LATEST, ride_slack=600, dwell=60)
+"""All that a day forbids stands in windows, seats and longest rides: a run may leave its road as far as they allow."""
 
 
 class DayError(ValueError):

@@ -66,6 +66,7 @@ CAPACITIES = (
 PARTIES = (Load(1), Load(1), Load(1), Load(2), Load(3), Load(0, 1), Load(1, 1), Load(1, 0, 1))
 NEEDS = (*[frozenset[str]()] * 8, *(frozenset({need}) for need in Need if need is not Need.ACCOMPANIED))
 COMMITTED_NEEDS = (*[frozenset[str]()] * 6, frozenset({Need.ACCOMPANIED}), frozenset({Need.EMPTY_SEAT}))
+PACES = (*[1000] * 6, 850, 1001, 1333, 2400)
 APARTS = (*[frozenset[str]()] * 8, LOUD)
 
 
@@ -124,6 +125,7 @@ class Day:
             stops.append(Stop(f"{name}.home", stops[0].place, Window(0, clock + 9000), sequence=99, depot=True))
         riders = [self._committed(f"{name}.c{k}", stops) for k in range(draw.randint(1, 4))]
         run = Run(name, DATE, "town", name, draw.choice(CAPACITIES), tuple(stops), tuple(riders), draw.choice(POLICIES))
+        run = replace(run, pace=draw.choice(PACES))
         while verifier.faults(run, self.times):
             run = replace(run, rides=run.rides[:-1]) if run.rides else self._make_run(name)
         return run
@@ -520,7 +522,10 @@ class Day:
             new = replace(run, rides=tuple(wide if one is ride else one for one in run.rides))
             self.runs[run.id], self.known[run.id] = new, (new, self.faults(new))
         else:
-            other = next(one for one in self.runs.values() if one.id != run.id)
+            going = (one for one in self.runs.values() if one.id != run.id and one.fixed < len(one.stops) - 1)
+            other = next(going, None)
+            if other is None:
+                return False
             ends = other.stops[other.fixed].id, other.stops[-1].id
             twice = replace(other, rides=(*other.rides, replace(ride, pickup=ends[0], dropoff=ends[1])))
             self.runs[other.id], self.known[other.id] = twice, (twice, {})

@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-LIBRARIES = ("numpy", "numba", "scipy", "ortools", "highspy", "pyvroom")
+LIBRARIES = ("numpy", "numba", "scipy", "ortools", "highspy", "pyvroom", "igraph")
 """Libraries whose versions move the figures."""
 
 
@@ -26,6 +26,12 @@ def peak_memory_mb() -> float:
     """Give the most memory that this process ever held, in MB of 2**20 bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / 2 ** (20 if sys.platform == "darwin" else 10), 1)
+
+
+def on_one_core() -> None:
+    """Keep this process and those that it starts on the last core that it may use, where the system can do that."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def _processor() -> str:

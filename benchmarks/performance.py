@@ -1,11 +1,11 @@
 """Run every benchmark, one process after another on one core, and write what they measured as a page.
 
-Days come from folders with day.json and seconds.npy; their own name is all that the page tells of where they are.
+Days come from folders with day.json and seconds.npy; their own name is all that the page tells of where they are. So it
+is with extracts (--roads). What is not asked for stays on the page as it was measured before.
 """
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+
+from benchmarks import roads_page
+from benchmarks.machine import machine, on_one_core
 
 PAGE = Path("docs/performance.md")
 
@@ -24,20 +27,13 @@ Report = dict[str, Any]
 Cell = str | int | float | None
 
 
-def run(module: str, *arguments: object) -> Report:
+def run(module: str, *arguments: object) -> Any:
     """Run one benchmark in a process of its own and read its JSON; raises where it does not answer."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments), "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own module
-    if not done.stdout.startswith("{"):
+    if not done.stdout.startswith(("{", "[")):
         raise RuntimeError(f"benchmarks.{module} ended with {done.returncode} and gave no figures.")
-    report: Report = json.loads(done.stdout)
-    return report
-
-
-def on_one_core() -> None:
-    """Keep this process and those that it starts on the last core that it may use, where the system can do that."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    return json.loads(done.stdout)
 
 
 def seconds_for(folder: Path) -> float:
@@ -88,7 +84,8 @@ def _online(days: Sequence[Report]) -> str:
     return f"""## Online: one request after another
 
 Requests in the order in which they were asked, each taken where it adds the least driving. A time is that of the whole
-call from Python, candidate runs included; accepting is told apart. A candidate is a pair of positions in a run.
+call from Python, candidate runs included; accepting is told apart. A candidate is a position that is looked at in a
+run; its nanoseconds are those of the compiled search alone, for all requests over the filled runs.
 
 {_table(head, rows)}"""
 
@@ -181,8 +178,34 @@ def told(args: argparse.Namespace) -> str:
         words += ["--seconds", f"{args.seconds:g}"]
     if args.bound:
         words += ["--bound", f"{args.bound:g}"]
-    words += ["--darp-seconds", f"{args.darp_seconds:g}", "--peer-seconds", f"{args.peer_seconds:g}"]
-    return " ".join([*words, "--seed", str(args.seed)])
+    if args.days or args.darp:
+        words += ["--darp-seconds", f"{args.darp_seconds:g}", "--peer-seconds", f"{args.peer_seconds:g}"]
+        words += ["--seed", str(args.seed)]
+    return " ".join(words)
+
+
+def told_of_roads(args: argparse.Namespace) -> str:
+    """Write the command of the roads as anyone could give it, with the files' own names."""
+    words = ["python -m benchmarks.performance --roads", *(path.name for path in args.roads)]
+    words += [f"--town {junctions}" for junctions in args.town]
+    return " ".join([*words, *(["--osrm", args.osrm.name] if args.osrm else [])])
+
+
+def measure_roads(args: argparse.Namespace) -> str:
+    """Measure roads, draw how they agree with OSRM's beside the page, and write their part of it."""
+    pictures = args.out.parent / "images"
+    asked: list[object] = [*args.roads, *(word for junctions in args.town for word in ("--town", junctions))]
+    asked += ["--osrm", args.osrm, "--plots", pictures] if args.osrm else []
+    folder = pictures.name if args.osrm else None
+    rows = run("matrix", *asked)
+    return roads_page.part(rows, command=told_of_roads(args), on=args.date, machine=machine(), pictures=folder)
+
+
+def kept(path: Path) -> tuple[str, str]:
+    """Read what the page says of matching, and what of roads: a part that is not measured anew stays as it is."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    matching, heading, roads = text.partition(f"\n{roads_page.HEADING}\n")
+    return matching, f"{heading[1:]}{roads}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -190,6 +213,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.performance", description=__doc__)
     parser.add_argument("--days", type=Path, nargs="+", default=[], help="folders of days")
     parser.add_argument("--darp", type=Path, help="folder of dial-a-ride instances (*.txt)")
+    parser.add_argument("--roads", type=Path, nargs="+", default=[], metavar="EXTRACT", help="OpenStreetMap files")
+    parser.add_argument("--town", type=int, action="append", default=[], metavar="JUNCTIONS", help="as of the roads")
+    parser.add_argument("--osrm", type=Path, metavar="INTERPRETER", help="a Python that has osrm-bindings")
     parser.add_argument("--seconds", type=float, help="of re-planning a day (default: 10, 30 or 60, by its runs)")
     parser.add_argument("--darp-seconds", type=float, default=10.0, help="for each instance (default: 10)")
     parser.add_argument("--bound", type=float, default=20.0, help="seconds to tighten each day's upper bound")
@@ -198,8 +224,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--date", default=date.today().isoformat(), help="written on the page (default: today)")
     parser.add_argument("--out", type=Path, default=PAGE, help=f"file for the page (default: {PAGE})")
     args = parser.parse_args(argv)
-    if not (args.days or args.darp):
-        parser.error("neither --days nor --darp: there is nothing to measure")
+    if not (args.days or args.darp or args.roads):
+        parser.error("neither --days nor --darp nor --roads: there is nothing to measure")
     on_one_core()
     show, days = Console(stderr=True), []
     for folder in args.days:
@@ -213,7 +239,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         instances = sorted(args.darp.glob("*.txt"))
         show.print(f"{args.darp.resolve().name}: {len(instances)} instances, {args.darp_seconds:g} s each")
         darp = run("darp", *instances, "--seconds", args.darp_seconds, "--seed", args.seed)
-    args.out.write_text(page(days, darp, command=told(args), on=args.date), encoding="utf-8")
+    matching, roads = kept(args.out)
+    if days or darp:
+        matching = page(days, darp, command=told(args), on=args.date)
+    if args.roads:
+        roads = measure_roads(args)
+    args.out.write_text("\n".join(part for part in (matching, roads) if part), encoding="utf-8")
     show.print(f"{args.out} written")
     return 0
 

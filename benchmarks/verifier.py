@@ -14,7 +14,7 @@ Faults = dict[tuple[str, str], int]
 """What a run does not keep: rule and stop or ride id, by how much (seconds, or people)."""
 
 ROUNDING = 5
-"""Seconds that a stop on the run's own road may add to a leg."""
+"""Seconds that a stop on the run's own road may add to a leg where the road is empty."""
 
 
 def worse(after: Faults, before: Faults) -> Faults:
@@ -129,11 +129,18 @@ class _Sweep:
             ends = ((span.on, span.ride.board.earliest), (span.off, span.ride.alight.earliest))
             edges += [(0, k + 1, earliest) for k, earliest in ends if k >= known]
         for k in range(max(1, known), len(stops)):
-            drive = self._times.between(stops[k - 1].place, stops[k].place)
+            drive = self._drive(stops[k - 1], stops[k])
             edges.append((k, k + 1, dwell[k - 1] + drive))
         rides = [(s.off + 1, s.on + 1, -dwell[s.on] - s.ride.max_ride) for s in spans if s.on >= known]
         value = _longest_paths(len(stops) + 1, edges + rides) or _longest_paths(len(stops) + 1, edges) or []
         return value[1:], dwell
+
+    def _drive(self, origin: Stop, destination: Stop) -> int:
+        """Tell how long the run's vehicle takes: thousandths of the empty road's time, a second begun counts whole."""
+        return self._stretched(self._times.between(origin.place, destination.place))
+
+    def _stretched(self, seconds: int) -> int:
+        return (seconds * self.run.pace + 999) // 1000
 
     def faults(self) -> Iterator[tuple[str, str, int]]:
         for rule, where, excess in (
@@ -247,7 +254,8 @@ class _Sweep:
             return
         farther = dict(self._farther())
         if inside and policy.detour is Detour.ON_ROUTE:
-            yield from ((Rule.DETOUR, at, more - ROUNDING) for at, more in farther.items() if more > ROUNDING)
+            most = self._stretched(ROUNDING)
+            yield from ((Rule.DETOUR, at, more - most) for at, more in farther.items() if more > most)
         elif inside and sum(farther.values()) > policy.max_detour:
             yield Rule.DETOUR, stops[self.last].id, sum(farther.values()) - policy.max_detour
 
@@ -256,6 +264,6 @@ class _Sweep:
         stops, start = self.run.stops, self.first
         for k in range(self.first + 1, self.last + 1):
             if stops[k].sequence is not None:
-                driven = sum(self._times.between(stops[m].place, stops[m + 1].place) for m in range(start, k))
-                yield stops[k].id, driven - self._times.between(stops[start].place, stops[k].place)
+                driven = sum(self._drive(stops[m], stops[m + 1]) for m in range(start, k))
+                yield stops[k].id, driven - self._drive(stops[start], stops[k])
                 start = k

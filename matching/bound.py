@@ -19,11 +19,11 @@ exact: windows of stops and parties, notice and closing time, who may ride, the 
 relaxed: a party uses the best of its meeting points, even another for each neighbour on the way. Stops at one place
     are one stop or several, whichever is better, and what is aboard counts when the vehicle leaves the place. A detour
     is measured for each added stop by itself. Riders with one movable end weigh nothing. Longest rides of committed
-    riders, company (who rides with whom), last in first out, linked trips, and walking are left out. A run that is
-    late may stay as late as it is.
+    riders, company (who rides with whom), the quota of residents, last in first out, linked trips, and walking are left
+    out. A run that is late may stay as late as it is.
 presumed: a run starts at its first stop and ends at its last; a booked resident keeps the run and the places; drives
-    keep the triangle inequality, or did so before each was rounded to a whole second while every dwell is a second or
-    more.
+    keep the triangle inequality, or did so before each was rounded to a whole second while every dwell is as long as
+    a second of driving is at the run's pace.
 
 With fewer stops or shorter drives a schedule stays possible (its begins still keep every difference constraint), so
 each run's own drives are first shortened until the triangle inequality holds exactly among its places.
@@ -37,9 +37,6 @@ from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from matching import schedule
 from matching.eligibility import obstacles
@@ -47,7 +44,8 @@ from matching.labels import ITEMS, NEVER, Model, best_set, closed, labels, near,
 from matching.model import DAY, LATEST, Detour, Load, MeetingPoint, Ride, Run, Stop, TripRequest, Window
 from matching.promises import ON_ROUTE_SLACK
 from matching.rides import ride_of
-from routing.times import NO_WAY, Place, TravelTimes
+from matching.schedule import paced, paced_table
+from routing.times import NO_WAY, Place, Seconds, TravelTimes
 
 Numbers = NDArray[np.int64]
 
@@ -140,7 +138,8 @@ class _Day:
         for run in runs:
             chain, booked = _chain_of(run, times)
             numbers = [q for q in wishes.near(run, chain) if not obstacles(requests[q], run)]
-            rides = [ride_of(requests[q], run, ("", ""), direct=wishes.direct[q]) for q in numbers]
+            direct = [paced(wishes.direct[q], run.pace) for q in numbers]
+            rides = [ride_of(requests[q], run, ("", ""), direct=one) for q, one in zip(numbers, direct, strict=True)]
             offers = [_Offer(*wishes.ends[q], ride) for q, ride in zip(numbers, rides, strict=True)]
             if offers:
                 model = self._model(run, chain, [*booked, *offers])
@@ -152,13 +151,13 @@ class _Day:
     def _model(self, run: Run, chain: _Chain, offers: Sequence[_Offer]) -> Model:
         places: list[tuple[Place, ...]] = [(stop.place,) for stop in chain.stops]
         places += [one.pickups for one in offers] + [one.dropoffs for one in offers]
-        drive, same = self._road.among(places)
+        drive, same = self._road.among(places, run.pace)
         windows = [*chain.windows, *(one.ride.board for one in offers), *(one.ride.alight for one in offers)]
         early, late = (np.array([getattr(one, end) for one in windows]) for end in ("earliest", "latest"))
         dwell = np.array([*chain.dwell, *(one.ride.dwell for one in offers), *(one.ride.dwell for one in offers)])
         closed(drive)
         spare = np.array([*chain.spare, -1])
-        direct = self._road.legs(chain.stops)
+        direct = self._road.legs(chain.stops, run.pace)
         if run.policy.detour is Detour.UP_TO:  # another leg may seem to win what rounding took from it
             spare[spare >= 0] += int(sum(max(0, a - drive[k, k + 1]) for k, a in enumerate(direct)))
         open_ = np.array(chain.open)
@@ -202,32 +201,39 @@ def _fits(model: Model) -> NDArray[np.bool_]:
 
 
 class _Road:
-    """Drives among all places of a day, read from the network in one table."""
+    """Drives among all places of a day, read from the network in one table, and scaled once for each pace."""
 
     def __init__(self, runs: Sequence[Run], requests: Sequence[TripRequest], times: TravelTimes) -> None:
         stops = (stop.place for run in runs for stop in run.stops)
         points = (point.place for one in requests for points in (one.pickups, one.dropoffs) for point in points)
         places = [*dict.fromkeys([*stops, *points])]
         self.index = {place: k for k, place in enumerate(places)}
-        self.seconds = times.table(places, places)
+        self._seconds = times.table(places, places)
+        self._paced: dict[int, Seconds] = {}
+
+    def at(self, pace: int) -> Seconds:
+        """Give all drives at a pace."""
+        if pace not in self._paced:
+            self._paced[pace] = paced_table(self._seconds, pace)
+        return self._paced[pace]
 
     def numbers(self, places: Iterable[Place]) -> list[int]:
         return [self.index[place] for place in places]
 
     def longest(self, origins: Sequence[Place], destinations: Sequence[Place]) -> int:
-        """Give the longest drive from one of these places to one of those; 0 where no road leads."""
-        drives = (int(self.seconds[a, b]) for a in self.numbers(origins) for b in self.numbers(destinations))
+        """Give the longest drive on the empty road from one of these places to one of those; 0 where no road leads."""
+        drives = (int(self._seconds[a, b]) for a in self.numbers(origins) for b in self.numbers(destinations))
         return max((drive for drive in drives if drive < NO_WAY), default=0)
 
-    def legs(self, stops: Sequence[Stop]) -> list[int]:
-        at = self.numbers(stop.place for stop in stops)
-        return [int(self.seconds[a, b]) for a, b in pairwise(at)]
+    def legs(self, stops: Sequence[Stop], pace: int) -> list[int]:
+        at, seconds = self.numbers(stop.place for stop in stops), self.at(pace)
+        return [int(seconds[a, b]) for a, b in pairwise(at)]
 
-    def among(self, nodes: Sequence[tuple[Place, ...]]) -> tuple[Numbers, NDArray[np.bool_]]:
+    def among(self, nodes: Sequence[tuple[Place, ...]], pace: int) -> tuple[Numbers, NDArray[np.bool_]]:
         """Give the least drive between any places of two nodes, and whether they have a place in common."""
         at = np.array(self.numbers(place for places in nodes for place in places))
         start = np.cumsum([0, *(len(places) for places in nodes[:-1])])
-        drive = self.seconds[np.ix_(at, at)].astype(np.int64)
+        drive = self.at(pace)[np.ix_(at, at)].astype(np.int64)
         same = at[:, None] == at[None, :]
         drive = np.minimum.reduceat(np.minimum.reduceat(drive, start, axis=0), start, axis=1)
         same = np.logical_or.reduceat(np.logical_or.reduceat(same, start, axis=0), start, axis=1)
@@ -237,7 +243,7 @@ class _Road:
 class _Wishes:
     """All requests as arrays, to see at once which of them one run could meet.
 
-    ends: places of both ends within reach on foot. direct: longest drive between two of these.
+    ends: places of both ends within reach on foot. direct: longest drive between two of these on the empty road.
     """
 
     def __init__(self, requests: Sequence[TripRequest], road: _Road) -> None:
@@ -256,16 +262,17 @@ class _Wishes:
     def near(self, run: Run, chain: _Chain) -> list[int]:
         """List the requests that a run could meet by time alone.
 
-        Drives may break the triangle inequality by rounding: a second, beside the dwell of each stop between.
+        Drives may break the triangle inequality by rounding: a second of the empty road, beside the dwell of each stop
+        between.
         """
         if not self.ends:
             return []
         rows = self._road.numbers(stop.place for stop in chain.stops)
         early, late = zip(*map(_ends, chain.windows), strict=True)
         stops = np.array([rows, early, late, chain.dwell], dtype=np.int64).T.copy()
-        dwell, rounding = run.policy.dwell, len(rows) + 1
+        dwell, rounding = run.policy.dwell, paced(len(rows) + 1, run.pace)
         on, on_start, off, off_start = self._rows
-        found = near(self._road.seconds, stops, self._windows, dwell, on, on_start, off, off_start, rounding)
+        found = near(self._road.at(run.pace), stops, self._windows, dwell, on, on_start, off, off_start, rounding)
         listed: list[int] = np.flatnonzero(found & (self._dates == run.service_date)).tolist()
         return listed
 
@@ -311,7 +318,7 @@ def _soonest(run: Run, last: int, times: TravelTimes) -> int:
     for k in range(len(run.reached), last + 1):
         if k:
             before = run.reached[k - 1] if k == len(run.reached) else begin
-            leg = times.between(run.stops[k - 1].place, run.stops[k].place)
+            leg = schedule.drive(run, run.stops[k - 1].place, run.stops[k].place, times)
             begin = before + schedule.dwell_at(run, run.stops[k - 1]) + leg
         begin = max(begin, schedule.window_at(run, run.stops[k]).earliest)
     return begin
@@ -331,14 +338,14 @@ def _standing_loads(run: Run, loose: set[str]) -> list[Load]:
 
 def _spare(run: Run, at: Sequence[int], times: TravelTimes) -> list[int]:
     """Most seconds of driving that one added stop may add on each leg; what a run adds already, it may go on adding."""
-    used = {end for ride in run.rides if ride.committed for end in (ride.pickup, ride.dropoff)}
-    part = [k for k, stop in enumerate(run.stops) if stop.id in used] or [0, len(run.stops) - 1]
+    part = schedule.scheduled_part(run)
     legs = schedule.legs_of(run, times)
     pairs = [*pairwise(at)]
-    extra = [sum(legs[a:b]) - times.between(run.stops[a].place, run.stops[b].place) for a, b in pairs]
+    direct = (schedule.drive(run, run.stops[a].place, run.stops[b].place, times) for a, b in pairs)
+    extra = [sum(legs[a:b]) - one for (a, b), one in zip(pairs, direct, strict=True)]
     inside = [part[0] <= a and b <= part[-1] for a, b in pairs]
     most = max(run.policy.max_detour, sum(more for more, yes in zip(extra, inside, strict=True) if yes))
-    spare = []
+    slack, spare = paced(ON_ROUTE_SLACK, run.pace), []
     for (a, b), more, yes in zip(pairs, extra, inside, strict=True):
         if not yes:
             spare.append(UNLIMITED if run.policy.deadhead else -1)
@@ -347,7 +354,7 @@ def _spare(run: Run, at: Sequence[int], times: TravelTimes) -> list[int]:
         elif not (run.stops[a].scheduled and run.stops[b].scheduled):
             spare.append(UNLIMITED)
         else:
-            spare.append(max(ON_ROUTE_SLACK, more) if run.policy.detour is Detour.ON_ROUTE else most)
+            spare.append(max(slack, more) if run.policy.detour is Detour.ON_ROUTE else most)
     strayed = any(limit < 0 and b > a + 1 for (a, b), limit in zip(pairs, spare, strict=True))
     return [UNLIMITED] * len(spare) if strayed else spare
 
@@ -390,6 +397,9 @@ class _Search:
 
     def _parts(self) -> tuple[Numbers, Numbers]:
         """Number the parts of the day that share no request: for each request and for each run."""
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import connected_components
+
         queries, count = len(self.prices), len(self.prices) + len(self.worth)
         pairs = [(q, queries + r) for q, runs in enumerate(self._runs_of) for r in runs]
         ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
@@ -505,6 +515,9 @@ class _Search:
 
     def _program(self, block: list[int], own: Numbers) -> tuple[float, Numbers]:
         """Solve the linear program of set packing over the sets found: its value, and the block's prices."""
+        from scipy.optimize import linprog
+        from scipy.sparse import csr_array
+
         row = {int(q): k for k, q in enumerate(own)}
         rows, columns, gain = list[int](), list[int](), list[int]()
         for k, run in enumerate(block):

@@ -13,6 +13,8 @@ def obstacles(request: TripRequest, run: Run) -> list[Broken]:
         found.append(Broken(Rule.WHO, run.id))
     if run.policy.closes is not None and request.asked_at > run.policy.closes:
         found.append(Broken(Rule.CUTOFF, run.id, request.asked_at - run.policy.closes))
+    if run.policy.quota is not None and request.party.people > run.policy.quota:
+        found.append(Broken(Rule.QUOTA, run.id, request.party.people - run.policy.quota))
     found += (Broken(rule, run.id, excess) for rule, excess in lacking(request.takes, run.capacity) if excess > 0)
     return found
 

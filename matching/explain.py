@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from matching import eligibility, kernel, promises
+from matching import eligibility, kernel, promises, schedule
 from matching.fleet import Fleet, Insertion
 from matching.model import Broken, Detour, Load, MeetingPoint, Rule, Run, Stop, TripRequest
 from matching.objective import Objective
 from matching.rides import ride_of
-from routing.times import NO_WAY, TravelTimes
+from routing.times import NO_WAY, Place, TravelTimes
 
 PERSON = 60
 """Seconds that one person (seat, place, companion) too many counts when misses are compared."""
@@ -22,7 +22,7 @@ PERSON = 60
 NEVER = 1 << 20
 """Seconds that count for a rule which no number of seconds or seats would satisfy."""
 
-PEOPLE = frozenset({Rule.SEATS, Rule.WHEELCHAIR, Rule.STOWAGE, Rule.APART, Rule.ACCOMPANIED, Rule.LAST_IN})
+PEOPLE = frozenset({Rule.SEATS, Rule.WHEELCHAIR, Rule.STOWAGE, Rule.QUOTA, Rule.APART, Rule.ACCOMPANIED, Rule.LAST_IN})
 SECONDS = frozenset({Rule.WINDOW, Rule.BELL, Rule.EXTRA, Rule.MAX_RIDE, Rule.DETOUR, Rule.CUTOFF, Rule.TIME})
 
 
@@ -180,7 +180,7 @@ def _carrying(request: TripRequest, run: Run, pair: _Pair, times: TravelTimes) -
         ids.append(request.id + mark if end.added else run.stops[end.at].id)
         if end.added:
             stops.insert(end.at + 1, Stop(request.id + mark, end.point.place))
-    direct = times.between(pair.on.point.place, pair.off.point.place)
+    direct = schedule.drive(run, pair.on.point.place, pair.off.point.place, times)
     return replace(run, stops=tuple(stops), rides=(*run.rides, ride_of(request, run, (ids[1], ids[0]), direct=direct)))
 
 
@@ -215,6 +215,9 @@ class _Pairs:
             last[k] = min(last[k], last[k + 1] - self._dwell[k] - self._leg[k])
         return begin, last
 
+    def _drive(self, origin: Place, destination: Place) -> int:
+        return schedule.drive(self._run, origin, destination, self._times)
+
     def _too_many(self, load: Load) -> int:
         """How much too much is aboard with the party, in seconds; what is too much already counts for nothing."""
         now, then = (max(_lacking(self._run, one)) for one in (load, load + self._request.takes))
@@ -233,7 +236,7 @@ class _Pairs:
 
     def _behind(self, on: _End) -> Iterator[_Pair]:
         """Pair a pickup with every drop-off behind it."""
-        k, place, drive = on.at, on.point.place, self._times.between
+        k, place, drive = on.at, on.point.place, self._drive
         stop = self._run.stops[k]
         if on.added:
             if k == self._n - 1:
@@ -274,7 +277,7 @@ class _Pairs:
     def _added(
         self, on: _End, j: int, leave: int, late: int, *, crowd: int, extra: tuple[int, int], shut: bool
     ) -> Iterator[_Pair]:
-        stops, window, drive = self._run.stops, self._request.arrive, self._times.between
+        stops, window, drive = self._run.stops, self._request.arrive, self._drive
         for point in self._request.dropoffs:
             if point.walk > self._request.max_walk or point.place == on.point.place:
                 continue

@@ -2,23 +2,29 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from matching import kernel, schedule
 from matching.kernel import FAR, OWN, State
-from matching.model import Capacity, Detour, Load, MeetingPoint, Need, Policy, Ride, Run, Stop, TripRequest
+from matching.model import EMPTY_ROAD, Capacity, Detour, Load, MeetingPoint, Need, Policy, Ride, Run, Stop, TripRequest
 from matching.objective import Objective
 from matching.rides import asked_again, board_late, ride_of
-from routing.times import Place, Seconds, TravelTimes
+from matching.schedule import paced, paced_table
+from routing.times import Place, Places, Seconds, TravelTimes
 
 MODES = {Detour.NONE: kernel.NO_DETOUR, Detour.ON_ROUTE: kernel.ON_ROUTE, Detour.UP_TO: kernel.UP_TO}
 SOMEBODY, RESIDENT, FIRST_TAG, WORD = 1, 2, 2, 62
 """Tags that everybody has, and every resident; the first bit of other tags, and how many fit into a word."""
 
-DIMENSIONS = 3
-"""Of a load: seats, wheelchair places, stowage."""
+DIMENSIONS = 4
+"""Of a load: seats, wheelchair places, stowage, and residents, of whom a policy may admit only so many at once."""
+
+
+_ADDED = 64
+"""Places that may come after `Places` were made before these are made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,9 @@ class Fleet:
         self.tasks: list[TripRequest] = []
         stops = (stop.place for run in runs for stop in run.stops)
         self._place = {place: k for k, place in enumerate(dict.fromkeys([*places, *stops]))}
-        self._policies = list(dict.fromkeys(run.policy for run in runs)) or [Policy()]
+        self._known = Places(tuple(self._place))
+        self._paces = sorted({run.pace for run in runs}) or [EMPTY_ROAD]
+        self._policies = list(dict.fromkeys((run.policy, run.pace) for run in runs)) or [(Policy(), EMPTY_ROAD)]
         self._tag = {name: FIRST_TAG + k for k, name in enumerate(sorted(_kept_apart(runs)))}
         self._held: dict[int, tuple[Ride, tuple[Stop, Stop]]] = {}
         self._points = 0
@@ -117,12 +125,18 @@ class Fleet:
 
     def between(self, placement: Placement) -> tuple[int, int, int]:
         """Earliest begin of a placement's pickup, latest begin of its drop-off, and the direct drive between them."""
-        request, row, st = placement.request, placement.found, self.state
-        line = st.line[placement.run]
+        request, row, line = placement.request, placement.found, self.state.line[placement.run]
         at, off = line[row[kernel.ON]], line[row[kernel.OFF] + row[kernel.OFF_ADDED]]
         soonest = int(at[kernel.BEGIN] + (at[kernel.DWELL] if row[kernel.ON_ADDED] else 0))
-        direct = self.times.between(placement.pickup.place, placement.dropoff.place)
-        return max(soonest, request.depart.earliest), min(int(off[kernel.LAST]), request.arrive.latest), direct
+        return (
+            max(soonest, request.depart.earliest),
+            min(int(off[kernel.LAST]), request.arrive.latest),
+            self._direct(placement),
+        )
+
+    def _direct(self, placement: Placement) -> int:
+        ends = placement.pickup.place, placement.dropoff.place
+        return schedule.drive(self._given[placement.run], *ends, self.times)
 
     @property
     def size(self) -> int:
@@ -138,8 +152,7 @@ class Fleet:
             ids.append(request.id + mark if added else run.stops[at].id)
             if added:
                 stops.insert(at + 1, Stop(request.id + mark, point.place))
-        direct = self.times.between(placement.pickup.place, placement.dropoff.place)
-        ride = ride_of(request, run, (ids[1], ids[0]), direct=direct)
+        ride = ride_of(request, run, (ids[1], ids[0]), direct=self._direct(placement))
         new = replace(run, stops=tuple(stops), rides=(*run.rides, ride))
         if row[kernel.ON_ADDED]:
             new = board_late(new, ride, self.times)
@@ -222,10 +235,10 @@ class Fleet:
             st.point[first:end] = numbers
         takes, last_in = request.takes, Need.LAST_IN_FIRST_OUT in request.needs
         st.task[q] = (
-            -1, first, between, 0, 0, 0, min(request.max_ride, FAR), last_in, takes == Load(takes.seats),
-            first, between, between, end, 0, takes.seats, takes.wheelchairs, takes.stowage,
+            -1, first, between, 0, 0, 0, min(request.max_ride, FAR), last_in, takes == Load(request.party.people),
+            first, between, between, end, 0, *_numbers(takes, request.party.people),
         )  # fmt: skip
-        st.terms[q] = [_terms(request, policy) for policy in self._policies]
+        st.terms[q] = [(*_terms(request, policy), self._paces.index(pace)) for policy, pace in self._policies]
         earliest, latest = request.depart.earliest, request.depart.latest
         self._window[:] = (earliest, latest, request.arrive.earliest, request.arrive.latest)
         self._guard(q, request)
@@ -234,26 +247,37 @@ class Fleet:
     def _numbers(self, points: list[MeetingPoint]) -> list[tuple[int, int]]:
         """Give place number and walk of meeting points; the roads are asked once for the places not yet known."""
         known = self._place
-        unknown = list(dict.fromkeys(point.place for point in points if point.place not in known))
-        if unknown:
-            self._ask_roads(unknown)
-            known = known | {place: len(self._place) + k for k, place in enumerate(unknown)}
-        return [(known[point.place], point.walk) for point in points]
+        later: dict[Place, int] = {}
+        for point in points:
+            if point.place not in known:
+                later.setdefault(point.place, len(known) + len(later))
+        if later:
+            self._ask_roads([*later])
+        return [(later[p.place] if p.place in later else known[p.place], p.walk) for p in points]
 
     def _ask_roads(self, unknown: list[Place]) -> None:
         """Write the drives between unknown places and all known ones behind the table."""
-        here, n, m = [*self._place], len(self._place), len(unknown)
-        if n + m > len(self.state.seconds):
-            size = 2 * (n + m)
+        n, m = len(self._place), len(unknown)
+        if n + m > self.state.seconds.shape[1]:
+            shape = (len(self._paces), 2 * (n + m), 2 * (n + m))
             self.state = self.state._replace(
-                seconds=_padded(self.state.seconds, (size, size), FAR),
-                reverse=_padded(self.state.reverse, (size, size), FAR),
+                seconds=_padded(self.state.seconds, shape, FAR), reverse=_padded(self.state.reverse, shape, FAR)
             )
-        st = self.state
-        back = np.minimum(self.times.table(unknown, [*here, *unknown]), FAR)
-        to = np.minimum(self.times.table(here, unknown), FAR)
-        st.seconds[n : n + m, : n + m], st.seconds[:n, n : n + m] = back, to
-        st.reverse[: n + m, n : n + m], st.reverse[n : n + m, :n] = back.T, to.T
+        if n - len(self._known) > _ADDED:
+            self._known = Places(tuple(self._place))
+        k = len(self._known)
+        added, known, new = [*islice(self._place, k, None)], slice(0, k), slice(n, n + m)
+        if k:
+            self._write_drives(self.times.table(unknown, self._known), new, known)
+            self._write_drives(self.times.table(self._known, unknown), known, new)
+        self._write_drives(self.times.table(unknown, [*added, *unknown]), new, slice(k, n + m))
+        if added:
+            self._write_drives(self.times.table(added, unknown), slice(k, n), new)
+
+    def _write_drives(self, roads: Seconds, origins: slice, destinations: slice) -> None:
+        for pace, seconds, reverse in zip(self._paces, self.state.seconds, self.state.reverse, strict=True):
+            drives = np.minimum(paced_table(roads, pace), FAR)
+            seconds[origins, destinations], reverse[destinations, origins] = drives, drives.T
 
     def _keep_places(self, request: TripRequest) -> None:
         for point in (*_near(request, request.pickups), *_near(request, request.dropoffs)):
@@ -314,16 +338,17 @@ class Fleet:
         return st
 
     def _build(self, harm: int, *, index: bool) -> State:
-        places, runs = [*self._place], self._given
-        seconds = np.full((len(places), len(places)), FAR, np.int32)
+        places, runs = self._known, self._given
+        seconds = np.full((len(self._paces), len(places), len(places)), FAR, np.int32)
         if places:
-            seconds = np.minimum(self.times.table(places, places), FAR).astype(np.int32)
+            roads = self.times.table(places, places)
+            for pace, drives in zip(self._paces, seconds, strict=True):
+                np.minimum(paced_table(roads, pace), FAR, out=drives)
         rows = [_Rows(run, self.times, self._place) for run in runs]
         words = 1 + (FIRST_TAG + len(self._tag)) // WORD
         positions = max(16, 8 + max((len(run.stops) for run in runs), default=0))
-        policies = {policy: p for p, policy in enumerate(self._policies)}
         route, line = (
-            _routes(runs, rows, policies),
+            _routes(runs, rows, self._policies, self._paces),
             np.zeros((len(runs), positions, kernel.ABOARD + DIMENSIONS), np.int32),
         )
         for r, run in enumerate(runs):
@@ -335,15 +360,15 @@ class Fleet:
         weights = np.array([harm, 0, bool(self._tag) or fixed_mask[:, words:].any() or any(one.shut for one in rows)])
         reach = (len(places), len(runs)) if index else (0, 0)
         return State(
-            seconds=np.ascontiguousarray(seconds),
-            reverse=np.ascontiguousarray(seconds.T),
+            seconds=seconds,
+            reverse=np.ascontiguousarray(seconds.transpose(0, 2, 1)),
             route=route,
             line=line,
             mask=np.zeros((len(runs), positions, 2 * words), np.int64),
             fixed=_table([row for one in rows for row in one.stops], kernel.F_LOAD + DIMENSIONS),
             fixed_mask=fixed_mask,
             cap=_table(caps, 3),
-            layout=_table([_numbers(one) for run in runs for one in run.capacity.layouts], DIMENSIONS),
+            layout=_table([_numbers(one, _most(run)) for run in runs for one in run.capacity.layouts], DIMENSIONS),
             task=np.zeros((64, kernel.TAKES + DIMENSIONS), np.int32),
             task_mask=np.zeros((64, 2 * words), np.int64),
             point=np.zeros((256, 2), np.int32),
@@ -431,14 +456,16 @@ class _Rows:
         self.closed = any(leg >= FAR for leg in schedule.legs_of(run, times))
         last_in = [(at[r.pickup], at[r.dropoff]) for r in run.rides if Need.LAST_IN_FIRST_OUT in r.needs]
         self.shut = bool(last_in)
-        self.part = _part(run)
+        self.part = schedule.scheduled_part(run)
         self.stops = []
-        load = Load()
+        load, residents = Load(), 0
         for k, visit in enumerate(visits):
             for ride in visit.alighting:
                 load = load - ride.takes
+                residents -= 0 if ride.committed else ride.party.people
             for ride in visit.boarding:
                 load = load + ride.takes
+                residents += 0 if ride.committed else ride.party.people
             window = schedule.window_at(run, visit.stop)
             latest = max(min(window.latest, limits.get(visit.stop.id, FAR), due.get(k, FAR)), visit.begin)
             earliest = window.earliest
@@ -450,27 +477,23 @@ class _Rows:
             self.stops.append((
                 place[visit.stop.place], earliest, latest, visit.departure - visit.begin, people,
                 alone.get(visit.stop.id, visit.begin), is_open, len(visit.boarding) + len(visit.alighting),
-                visit.stop.scheduled, any(on <= k < off for on, off in last_in), *_numbers(load),
+                visit.stop.scheduled, any(on <= k < off for on, off in last_in), *_numbers(load, residents),
             ))  # fmt: skip
 
 
-def _part(run: Run) -> tuple[int, int]:
-    """Positions of the first and the last stop of a committed rider; without any, of the run's own ends."""
-    used = {stop for ride in run.rides if ride.committed for stop in (ride.pickup, ride.dropoff)}
-    at = [k for k, stop in enumerate(run.stops) if stop.id in used]
-    return (at[0], at[-1]) if at else (0, len(run.stops) - 1)
-
-
-def _routes(runs: Sequence[Run], rows: Sequence[_Rows], policies: dict[Policy, int]) -> Any:
-    route = np.zeros((len(runs), kernel.ROUTE_FIELDS), np.int32)
+def _routes(
+    runs: Sequence[Run], rows: Sequence[_Rows], policies: Sequence[tuple[Policy, int]], paces: Sequence[int]
+) -> Any:
+    route, number = np.zeros((len(runs), kernel.ROUTE_FIELDS), np.int32), {one: p for p, one in enumerate(policies)}
     layout = stop = cap = 0
     for r, (run, one) in enumerate(zip(runs, rows, strict=True)):
         layouts = layout + len(run.capacity.layouts)
         fixed = len(run.stops) + 1 if one.closed else max(run.fixed, len(run.reached))
         route[r] = (
-            len(run.stops), 0, fixed, policies[run.policy], MODES[run.policy.detour], min(run.policy.max_detour, FAR),
-            run.policy.deadhead, *one.part, layout, layouts, stop, cap, cap + len(one.caps), one.holds, 0, 0, 0,
-            len(run.reached),
+            len(run.stops), 0, fixed, number[run.policy, run.pace], MODES[run.policy.detour],
+            min(run.policy.max_detour, FAR), run.policy.deadhead, *one.part, layout, layouts, stop, cap,
+            cap + len(one.caps), one.holds, 0, 0, 0, len(run.reached), paces.index(run.pace),
+            paced(kernel.TOLERANCE, run.pace), paced(kernel.ON_ROUTE_SLACK, run.pace),
         )  # fmt: skip
         layout, stop, cap = layouts, stop + len(run.stops), cap + len(one.caps)
     return route
@@ -516,8 +539,12 @@ def _fixed_masks(run: Run, tag: dict[str, int], words: int) -> Any:
     return masks
 
 
-def _numbers(load: Load) -> tuple[int, int, int]:
-    return load.seats, load.wheelchairs, load.stowage
+def _numbers(load: Load, residents: int) -> tuple[int, int, int, int]:
+    return load.seats, load.wheelchairs, load.stowage, residents
+
+
+def _most(run: Run) -> int:
+    return FAR if run.policy.quota is None else run.policy.quota
 
 
 def _table(rows: list[Any], fields: int) -> Any:
@@ -564,5 +591,6 @@ def _as_run(fleet: Fleet, r: int) -> Run:
             for off in range(2)
         ]
         points = st.point[task[[kernel.ON_POINT, kernel.OFF_POINT]], 0]
-        rides.append(ride_of(request, run, (ends[0], ends[1]), direct=int(st.seconds[points[0], points[1]])))
+        direct = int(st.seconds[st.route[r, kernel.PACE], points[0], points[1]])
+        rides.append(ride_of(request, run, (ends[0], ends[1]), direct=direct))
     return replace(run, stops=tuple(stops), rides=run.rides + tuple(rides))

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from matching.borrowed import borrowed
+
 FAR = 1 << 29
 """Seconds that stand for "never" and for "no way", as `routing.times.NO_WAY`; two of them still fit into an int32."""
 
@@ -23,18 +25,20 @@ BROKEN = -FAR
 """Stands for the harm of a place that would break a promise."""
 
 TOLERANCE = 2
-"""Seconds by which whole-second roads may break the triangle inequality at one stop."""
+"""Seconds by which whole-second roads may break the triangle inequality at one stop, when they are empty."""
 
 ON_ROUTE_SLACK = 5
-"""Seconds of driving by which whole-second rounding may make a stop on the run's own road look like a detour."""
+"""Seconds of driving by which rounding may make a stop on the run's own road look like a detour, when it is empty."""
 
 OWN = 1 << 20
 """Nodes of a line from here on are ends of tasks: OWN + 2 task for its pickup, one more for its drop-off."""
 
 # columns of `route`; MODE is one of the detour modes below, HOLDS: may a pickup wait so that a longest ride is kept?
-# KNOWN: how many leading stops were reached, each then with the one second when it was as its window
+# KNOWN: how many leading stops were reached, each then with the one second when it was as its window; POLICY: number
+# of its policy and pace; PACE: which drives are its own; ROUNDING, ON_ROAD: TOLERANCE and ON_ROUTE_SLACK at its pace
 (N, RIDERS, FIXED, POLICY, MODE, MAX_DETOUR, DEADHEAD, PART, PART_END) = range(9)
-(LAYOUT, LAYOUT_END, FIX, CAP, CAP_END, HOLDS, DRIVE, HARM, SPARE_ALL, KNOWN, ROUTE_FIELDS) = range(9, 20)
+(LAYOUT, LAYOUT_END, FIX, CAP, CAP_END, HOLDS, DRIVE, HARM, SPARE_ALL, KNOWN) = range(9, 19)
+(PACE, ROUNDING, ON_ROAD, ROUTE_FIELDS) = range(19, 23)
 (NO_DETOUR, ON_ROUTE, UP_TO) = range(3)
 # columns of `line`, a row for each position; RIDER by number of the rider, FIXED_AT by number of the fixed stop; NOW:
 # when service begins as the run is, which is BEGIN or later; then the load aboard, one column for each dimension
@@ -45,8 +49,8 @@ OWN = 1 << 20
 # columns of `task`; then what it takes. HELD: 1 boards, 2 alights at a fixed stop, whose number then stands in *_AT
 (RUN, ON_POINT, OFF_POINT, ON_AT, OFF_AT, HELD, LONGEST, LAST_IN, SEATS_ONLY) = range(9)
 (ON_FROM, ON_END, OFF_FROM, OFF_END, WEIGHT, TAKES) = range(9, 15)
-# columns of `terms`: what a task is allowed on the runs of one policy
-(T_OPEN, T_EARLIEST, T_LATEST, T_ARRIVE, T_ARRIVE_LATEST, T_DWELL, T_MAX_RIDE, T_RIDE_SLACK, TERMS) = range(9)
+# columns of `terms`: what a task is allowed on the runs of one policy and pace; T_PACE: which drives are theirs
+(T_OPEN, T_EARLIEST, T_LATEST, T_ARRIVE, T_ARRIVE_LATEST, T_DWELL, T_MAX_RIDE, T_RIDE_SLACK, T_PACE, TERMS) = range(10)
 # a place found: its cost, and for both ends a position, whether a stop is added behind it, and the point
 (COST, ON, ON_ADDED, ON_BY, OFF, OFF_ADDED, OFF_BY, FOUND) = range(8)
 # columns of `weights`: of harm; positions looked at; does anybody aboard any run keep others away?
@@ -56,9 +60,10 @@ OWN = 1 << 20
 
 
 class State(NamedTuple):
-    """What a search knows, for P places, R runs, K positions, Q tasks, D dimensions of load and W words of tags.
+    """What a search knows, for F paces, P places, R runs, K positions, Q tasks, D dimensions of load, W words of tags.
 
-    seconds, reverse: int32 [P, P], drives from row to column, and from column to row. route: int32 [R, fields].
+    seconds, reverse: int32 [F, P, P], drives from row to column, and from column to row, at each pace, the fastest
+    first. route: int32 [R, fields].
     line: int32 [R, K, fields + D]. mask, fixed_mask, task_mask: int64 [.., 2 W], tags aboard and then the tags that may
     not be with them. fixed, cap (pickup, drop-off, seconds), layout, task, point (place, walk), terms [Q, policies,
     fields]: int32. work: int32 scratch. weights: int64. span: int32 [2, R], when each run begins and
@@ -89,7 +94,9 @@ class State(NamedTuple):
 @njit(cache=True)
 def refresh(st: State, r: int) -> None:
     """Work out everything about a run that a search needs, from its nodes and riders."""
-    route, line, seconds = st.route[r], st.line[r], st.seconds
+    st = borrowed(st)
+    route, line = st.route[r], st.line[r]
+    seconds = st.seconds[route[PACE]]
     fixed, task, point, terms, dims = st.fixed, st.task, st.point, st.terms, st.layout.shape[1]
     n = route[N]
     for k in range(n):
@@ -169,7 +176,7 @@ def _longest(most, max_ride, slack, direct):
 @njit(cache=True, inline="always")
 def _list_caps(st, route, line):
     """Write position of pickup and drop-off and most seconds aboard of every ride that has a limit; count them."""
-    work, task, terms, point, seconds, cap = st.work, st.task, st.terms, st.point, st.seconds, st.cap
+    work, task, terms, point, seconds, cap = st.work, st.task, st.terms, st.point, st.seconds[route[PACE]], st.cap
     m, policy = route[RIDERS], route[POLICY]
     for i in range(m):
         q = line[i, RIDER]
@@ -252,7 +259,7 @@ def _hold_back(st, n, caps, line, begin):
 
 @njit(cache=True, inline="always")
 def _load(st, route, line):
-    """Sum up what is aboard behind every position, and the seats that are free beside it."""
+    """Sum up what is aboard behind every position, and the seats that are free for residents beside it."""
     fixed, layout, fixed_at = st.fixed, st.layout, 0
     dims = layout.shape[1]
     for d in range(dims):
@@ -269,13 +276,15 @@ def _load(st, route, line):
             for d in range(1, dims):
                 fits &= line[k, ABOARD + d] <= layout[one, d]
             if fits:
-                room = max(room, layout[one, 0] - line[k, ABOARD])
+                own = layout[one, dims - 1] - line[k, ABOARD + dims - 1]
+                room = max(room, min(layout[one, 0] - line[k, ABOARD], own))
         line[k, ROOM] = room
 
 
 @njit(cache=True)
 def _guard(st, r, route, line):
     """Write who is aboard behind every position and who may not come in, and shut what somebody's ride keeps shut."""
+    st, route, line = borrowed(st), borrowed(route), borrowed(line)
     n, words, fixed_at = route[N], st.mask.shape[2], 0
     for k in range(n):
         if line[k, NODE] < OWN:
@@ -295,7 +304,7 @@ def _guard(st, r, route, line):
 @njit(cache=True, inline="always")
 def _allow_detour(st, route, line):
     """Work out how far (seconds of driving) the run may leave its road behind every position; -1 where it may not."""
-    n, fixed, seconds = route[N], st.fixed, st.seconds
+    n, fixed, seconds = route[N], st.fixed, st.seconds[route[PACE]]
     extra, spare, since = 0, route[MAX_DETOUR], -1
     part, end = line[route[PART], FIXED_AT], line[route[PART_END], FIXED_AT]
     for k in range(n):
@@ -307,7 +316,7 @@ def _allow_detour(st, route, line):
                 spare -= extra
                 if route[MODE] == ON_ROUTE:
                     for j in range(since, k):
-                        line[j, SPARE] = max(0, ON_ROUTE_SLACK - extra)
+                        line[j, SPARE] = max(0, route[ON_ROAD] - extra)
             extra, since = 0, k
         extra += line[k, LEG]
         line[k, GAP] = since if inside else -1
@@ -330,6 +339,7 @@ def _allow_detour(st, route, line):
 @njit(cache=True)
 def _shut(st, route, line):
     """Let nobody in while a party that is last in and first out is aboard."""
+    st, route, line = borrowed(st), borrowed(route), borrowed(line)
     fixed_at = 0
     for k in range(route[N]):
         if line[k, NODE] < OWN:
@@ -346,16 +356,17 @@ def _shut(st, route, line):
 @njit(cache=True)
 def _index(st, r, route, line):
     """Write when each place could be served by a run at the earliest and at the latest, whatever the party."""
-    places = st.soon.shape[0]
+    st, route, line = borrowed(st), borrowed(route), borrowed(line)
+    places, seconds, reverse = st.soon.shape[0], st.seconds[route[PACE]], st.reverse[route[PACE]]
     soon, late = np.full(places, FAR, np.int32), np.full(places, -FAR, np.int32)
     for k in range(route[N]):
         if line[k, OPEN]:
             soon[line[k, PLACE]] = min(soon[line[k, PLACE]], line[k, BEGIN])
             late[line[k, PLACE]] = max(late[line[k, PLACE]], line[k, LAST])
         if k < route[N] - 1 and line[k, SPARE] >= 0:
-            to, back = st.seconds[line[k, PLACE]], st.reverse[line[k + 1, PLACE]]
+            to, back = seconds[line[k, PLACE]], reverse[line[k + 1, PLACE]]
             begin, end = line[k, BEGIN] + line[k, DWELL], line[k + 1, LAST]
-            most = line[k, LEG] + min(line[k, SPARE] + TOLERANCE, FAR)
+            most = line[k, LEG] + min(line[k, SPARE] + route[ROUNDING], FAR)
             for p in range(places):
                 if begin + to[p] <= end - back[p] and to[p] + back[p] <= most:
                     soon[p] = min(soon[p], begin + to[p])
@@ -368,6 +379,7 @@ def _index(st, r, route, line):
 @njit(cache=True)
 def _fits(st, route, line, k, q):
     """Is there a layout for a party beside those who are aboard behind a position?"""
+    st, route, line = borrowed(st), borrowed(route), borrowed(line)
     for one in range(route[LAYOUT], route[LAYOUT_END]):
         fits = True
         for d in range(st.layout.shape[1]):
@@ -380,6 +392,7 @@ def _fits(st, route, line, k, q):
 @njit(cache=True)
 def _together(st, r, k, q):
     """May a party ride with those who are aboard behind a position?"""
+    st = borrowed(st)
     half = st.mask.shape[2] // 2
     for w in range(half):
         if st.mask[r, k, w] & st.task_mask[q, half + w] or st.mask[r, k, half + w] & st.task_mask[q, w]:
@@ -394,16 +407,18 @@ def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
     limit: only what costs less counts. each: find the cheapest of every pickup position (row 2 position + added of
     `out`), else the cheapest of all (row 0). out: int32 [rows, FOUND], whose COST the caller has set to FAR.
     """
+    st, out = borrowed(st), borrowed(out)
     policy, terms, task, point = st.route[r, POLICY], st.terms, st.task, st.point
     if not terms[q, policy, T_OPEN]:
         return 0
     earliest, latest, dwell = terms[q, policy, T_EARLIEST], terms[q, policy, T_LATEST], terms[q, policy, T_DWELL]
     line, first, n, looked = st.line[r], np.int64(max(0, st.route[r, FIXED] - 1)), np.int64(st.route[r, N]), 0
     simple, need, guarded = task[q, SEATS_ONLY], task[q, TAKES], st.weights[GUARDED]
+    seconds, reverse, rounding = st.seconds[st.route[r, PACE]], st.reverse[st.route[r, PACE]], st.route[r, ROUNDING]
     joined, stops = np.int64(0), np.int64(1)  # not literals, for each of which Numba would compile anew
     for by in range(np.int64(task[q, ON_FROM]), np.int64(task[q, ON_END])):
         place = point[by, 0]
-        to, back = st.reverse[place], st.seconds[place]
+        to, back = reverse[place], seconds[place]
         for k in range(first, n - 1):
             if line[k, BEGIN] > latest:
                 break
@@ -411,11 +426,12 @@ def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
             if line[k + 1, LAST] < earliest or (simple and line[k, ROOM] < need):
                 continue
             joins = line[k, OPEN] and line[k, PLACE] == place
-            before = to[line[k, PLACE]]
-            extra = before + back[line[k + 1, PLACE]] - line[k, LEG]
-            begin = max(line[k, BEGIN] + line[k, DWELL] + before, earliest)
-            last = min(latest, line[k + 1, LAST] - dwell)
-            adds = begin <= last and line[k, SPARE] >= 0 and extra <= line[k, SPARE] + TOLERANCE
+            begin = max(line[k, BEGIN] + line[k, DWELL] + to[line[k, PLACE]], earliest)
+            last, extra = min(latest, line[k + 1, LAST] - dwell), 0
+            adds = begin <= last and line[k, SPARE] >= 0
+            if adds:  # the far ends of the table are read as seldom as can be
+                extra = to[line[k, PLACE]] + back[line[k + 1, PLACE]] - line[k, LEG]
+                adds = extra <= line[k, SPARE] + rounding and extra + point[by, 1] < limit + rounding
             if not (joins or adds) or not (simple or _fits(st, st.route[r], line, k, q)):
                 continue
             if guarded and not _together(st, r, k, q):
@@ -433,7 +449,9 @@ def scan(st: State, r: int, q: int, limit: int, each: bool, out: Any) -> int:
 @njit(cache=True)
 def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
     """Try every drop-off for a pickup that the vehicle leaves between `leaves` and `latest`; count them."""
-    line, policy, n, seconds, reverse = st.line[r], st.route[r, POLICY], st.route[r, N], st.seconds, st.reverse
+    st, out = borrowed(st), borrowed(out)
+    line, policy, n, rounding = st.line[r], st.route[r, POLICY], st.route[r, N], st.route[r, ROUNDING]
+    seconds, reverse = st.seconds[st.route[r, PACE]], st.reverse[st.route[r, PACE]]
     task, terms, point = st.task, st.terms, st.point
     arrive_from, arrive_by = terms[q, policy, T_ARRIVE], terms[q, policy, T_ARRIVE_LATEST]
     dwell, max_ride, slack = terms[q, policy, T_DWELL], terms[q, policy, T_MAX_RIDE], terms[q, policy, T_RIDE_SLACK]
@@ -474,21 +492,18 @@ def _carry(st, r, q, at, added, by, leaves, latest, extra, limit, each, out):
             looked += off_end - off_from
             for b in range(off_from, off_end):
                 goal = point[b, 0]
-                on = seconds[goal, then]
-                if k == at:
-                    way = ways[goal]
-                    drive = way + on - line[k, LEG] + (reverse[place, here] if added else 0)
-                    cost = drive + walk + point[b, 1]
-                else:
-                    way = reverse[goal, here]
-                    drive = way + on - line[k, LEG]
-                    cost = extra + drive + walk + point[b, 1]
+                way = ways[goal] if k == at else reverse[goal, here]
                 begin = max(arrive + way, arrive_from)
+                if begin > arrive_by or begin - latest > _longest(bearable, max_ride, slack, ways[goal]):
+                    continue
+                on = seconds[goal, then]
+                drive = way + on - line[k, LEG]
+                if k == at:
+                    drive += reverse[place, here] if added else 0
+                cost = (drive if k == at else extra + drive) + walk + point[b, 1]
                 if cost >= limit or cost > out[row, COST] or (cost == out[row, COST] and added):
                     continue
-                if begin > arrive_by or begin + dwell + on > line[k + 1, LAST]:
-                    continue
-                if drive > spare + TOLERANCE or begin - latest > _longest(bearable, max_ride, slack, ways[goal]):
+                if begin + dwell + on > line[k + 1, LAST] or drive > spare + rounding:
                     continue
                 near = drive <= spare if k == at else _near_enough(st.route[r], line, at, added, extra, k, drive)
                 if near and goal != place:
@@ -508,9 +523,10 @@ def _near_enough(route, line, at, added, extra, k, drive):
     return (not added or extra <= line[at, SPARE]) and drive <= line[k, SPARE]
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _offer(st, r, q, at, added, by, off, off_added, off_by, cost, limit, found):
     """Time a place exactly, and keep it if it is sound and the cheapest yet; of equals, the one with fewer stops."""
+    st, found = borrowed(st), borrowed(found)
     harm = _settle(st, r, q, at, added, by, off, off_added, off_by)
     if harm == BROKEN:
         return
@@ -522,11 +538,12 @@ def _offer(st, r, q, at, added, by, off, off_added, off_by, cost, limit, found):
         found[OFF], found[OFF_ADDED], found[OFF_BY] = off, off_added, off_by
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _settle(st, r, q, at, added, by, off, off_added, off_by):
     """Time a run with one more ride exactly: person-seconds of harm that it adds, or BROKEN."""
-    route, line, work, seconds, reverse = st.route[r], st.line[r], st.work, st.seconds, st.reverse
-    terms = st.terms[q, route[POLICY]]
+    st = borrowed(st)
+    route, line, work = st.route[r], st.line[r], st.work
+    terms, seconds, reverse = st.terms[q, route[POLICY]], st.seconds[route[PACE]], st.reverse[route[PACE]]
     begin, last, dwell, step = work[W_BEGIN], work[W_LAST], work[W_DWELL], work[W_STEP]
     start, goal = st.point[by, 0], st.point[off_by, 0]
     n, m, on_at, off_at = route[N], 0, 0, 0
@@ -566,7 +583,7 @@ def _settle(st, r, q, at, added, by, off, off_added, off_by):
             k = work[row, c]
             work[row, c] = k + (added and k > at) + (off_added and k > off)
     work[W_ON, caps], work[W_OFF, caps] = on_at, off_at
-    work[W_MOST, caps] = _longest(st.task[q, LONGEST], terms[T_MAX_RIDE], terms[T_RIDE_SLACK], st.seconds[start, goal])
+    work[W_MOST, caps] = _longest(st.task[q, LONGEST], terms[T_MAX_RIDE], terms[T_RIDE_SLACK], seconds[start, goal])
     if not _keep_short(work, m, caps + 1, route[HOLDS]):
         return BROKEN
     harm = 0
@@ -606,6 +623,7 @@ def _keep_short(work, n, caps, holds):
 @njit(cache=True)
 def put(st: State, q: int, r: int, found: Any) -> None:
     """Place a task on a run where `scan` found room for it."""
+    st = borrowed(st)
     route, line, task = st.route[r], st.line[r], st.task[q]
     task[RUN], task[ON_POINT], task[OFF_POINT] = r, found[ON_BY], found[OFF_BY]
     task[HELD] = (found[ON_ADDED] == 0) + 2 * (found[OFF_ADDED] == 0)
@@ -632,6 +650,7 @@ def put(st: State, q: int, r: int, found: Any) -> None:
 @njit(cache=True)
 def take(st: State, q: int) -> None:
     """Take a task off its run."""
+    st = borrowed(st)
     r = np.int64(st.task[q, RUN])
     strike(st, q)
     refresh(st, r)
@@ -640,6 +659,7 @@ def take(st: State, q: int) -> None:
 @njit(cache=True)
 def strike(st: State, q: int) -> None:
     """Strike a task off its run, which must be refreshed before it is searched again."""
+    st = borrowed(st)
     r = np.int64(st.task[q, RUN])
     route, line = st.route[r], st.line[r]
     kept = 0
@@ -664,6 +684,7 @@ def find(st: State, q: int, window: Any, out: Any, found: Any) -> int:
 
     window: the widest windows of the task's terms: pickup earliest, latest, arrival earliest, latest.
     """
+    st, window, out, found = borrowed(st), borrowed(window), borrowed(out), borrowed(found)
     best, looked = -1, 0
     found[0, COST] = FAR
     for m in range(candidates(st, q, window, out)):
@@ -679,6 +700,7 @@ def find(st: State, q: int, window: Any, out: Any, found: Any) -> int:
 @njit(cache=True)
 def candidates(st: State, q: int, window: Any, out: Any) -> int:
     """List the runs that are on the road in time and, where an index is kept, can reach both ends; count them."""
+    st, window, out = borrowed(st), borrowed(window), borrowed(out)
     count, runs = 0, st.span.shape[1]
     earliest, latest, arrive, arrive_latest = window[0], window[1], window[2], window[3]
     a, b = st.point[st.task[q, ON_FROM], 0], st.point[st.task[q, OFF_FROM], 0]
@@ -686,7 +708,7 @@ def candidates(st: State, q: int, window: Any, out: Any) -> int:
     single = st.task[q, ON_END] - st.task[q, ON_FROM] == 1 and st.task[q, OFF_END] - st.task[q, OFF_FROM] == 1
     if single and a < places and b < places:
         soon, late, soon_off, late_off = st.soon[a], st.late[a], st.soon[b], st.late[b]
-        direct = st.seconds[a, b]
+        direct = st.seconds[0, a, b]  # no run is faster
         for r in range(runs):
             begin = max(soon[r], earliest)
             ends = max(begin + direct, soon_off[r], arrive)

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from matching.borrowed import borrowed
+
 NEVER = -(1 << 40)
 """A second before any day: where it is the latest, nothing can begin."""
 
@@ -195,6 +197,7 @@ def prepare(drive, same, early, late, dwell, direct, spare, open_):
 
 @njit(cache=True)
 def _fits(load, more, layouts):
+    layouts = borrowed(layouts)
     for layout in layouts:
         if load[0] + more[0] <= layout[0] and load[1] + more[1] <= layout[1] and load[2] + more[2] <= layout[2]:
             return True
@@ -207,6 +210,7 @@ def _watch(model, labels, at, new, node, joint, begin, leave, group, k, dropped)
 
     Else how many are watched, and the latest begin that the one `dropped` here allows.
     """
+    model, labels = borrowed(model), borrowed(labels)
     field, ride = labels.field[at], labels.ride
     drops, until, count = len(model.load) + len(model.longest), -NEVER, 0
     for s in range(field[WATCHED]):
@@ -239,6 +243,7 @@ def _watch(model, labels, at, new, node, joint, begin, leave, group, k, dropped)
 @njit(cache=True)
 def _ahead(model, node, begin, leave, k, ahead):
     """Earliest begin at each stop of the chain to come, and the seconds to spare until the last."""
+    model, ahead = borrowed(model), borrowed(ahead)
     stops = len(model.load)
     if k == stops - 1:
         return -NEVER
@@ -254,6 +259,7 @@ def _ahead(model, node, begin, leave, k, ahead):
 @njit(cache=True)
 def _reachable(model, item, node, begin, leave, k, ahead):
     """Could a ride still be picked up, straight from here or from a stop of the chain to come?"""
+    model, ahead = borrowed(model), borrowed(ahead)
     stops = len(model.load)
     pickup = stops + item
     if (begin if model.same[node, pickup] else leave + model.drive[node, pickup]) <= model.latest[item, k]:
@@ -273,6 +279,7 @@ def _outlook(model, order, weight, taken, aboard, node, begin, leave, k, ahead):
 
     Also which rides cannot be picked up any more. `order` is by weight for each second, the best first.
     """
+    model, ahead = borrowed(model), borrowed(ahead)
     stops = len(model.load)
     spare = _ahead(model, node, begin, leave, k, ahead)
     one = np.uint64(1)
@@ -301,6 +308,7 @@ def _outlook(model, order, weight, taken, aboard, node, begin, leave, k, ahead):
 @njit(cache=True)
 def _no_worse(labels, a, b):
     """Can label `a` do all that label `b` can, at the same node with the same rides aboard?"""
+    labels = borrowed(labels)
     one, other = labels.field[a], labels.field[b]
     if one[BEGIN] > other[BEGIN] or one[LEAVE] > other[LEAVE] or one[WON] < other[WON]:
         return False
@@ -323,6 +331,7 @@ def _no_worse(labels, a, b):
 @njit(cache=True)
 def _covered(labels, new, call):
     """Is a new label covered by one in its bucket? If not, it is put there, and covers others."""
+    labels = borrowed(labels)
     field, mask = labels.field, labels.mask
     k, node, aboard = field[new, AT], field[new, NODE], mask[new, ABOARD]
     spread = (aboard * np.uint64(0xC2B2AE3D27D4EB4F)) ^ np.uint64(node * 1000003 + k * 7919)
@@ -351,6 +360,7 @@ def _covered(labels, new, call):
 
 @njit(cache=True)
 def _push(labels, size, key, label):
+    labels = borrowed(labels)
     i = size
     while i > 0 and labels.key[(i - 1) // 2] < key:
         labels.key[i], labels.heap[i] = labels.key[(i - 1) // 2], labels.heap[(i - 1) // 2]
@@ -361,6 +371,7 @@ def _push(labels, size, key, label):
 @njit(cache=True)
 def _pop(labels, size):
     """Take the label with the greatest key out of a heap of so many; give that label."""
+    labels = borrowed(labels)
     top, key, label = labels.heap[0], labels.key[size - 1], labels.heap[size - 1]
     i = 0
     while 2 * i + 1 < size - 1:
@@ -383,19 +394,21 @@ def best_set(model, order, weight, floor, labels, most, call):
     be made. call: another number each time the same `labels` are used. Gives the bound, what the best set found weighs,
     and masks over `order` of the last sets that each were the best so far.
     """
+    model, labels = borrowed(model), borrowed(labels)
     field, mask, ride = labels.field, labels.mask, labels.ride
     stops, items, choices = len(model.load), len(model.longest), len(order)
     one, found, sets, best = np.uint64(1), np.zeros(8, np.uint64), 0, floor
     ahead, nothing = np.empty(stops + 1, np.int64), np.zeros(3, np.int64)
+    first = np.int64(0)  # like all other labels: of another type, all that takes one would be compiled twice
     field[0, :] = 0
     field[0, BEGIN], field[0, LEAVE] = model.early[0], model.early[0] + model.dwell[0]
     field[0, GROUP], field[0, UNTIL], field[0, OLDER] = model.dwell[0], model.late[0], -1
     mask[0, :] = 0
     more, _ = _outlook(
-        model, order, weight, mask[0, TAKEN], mask[0, ABOARD], 0, field[0, BEGIN], field[0, LEAVE], 0, ahead
+        model, order, weight, mask[0, TAKEN], mask[0, ABOARD], first, field[0, BEGIN], field[0, LEAVE], first, ahead
     )
-    _push(labels, 0, more, 0)
-    size, count = 1, 1
+    _push(labels, first, more, first)
+    size, count = first + 1, first + 1
     while size:
         key = labels.key[0]
         if key <= best:

@@ -13,6 +13,7 @@ from routing.times import TravelTimes
 class DayFigures:
     """Figures of a set of runs. Minutes are whole; `seat_minutes_free` counts empty seats while their vehicle drives.
 
+    committed: also who is absent, so that the figure does not tell who is. residents: who ride.
     drive, extra_drive: seconds of driving, and how many of them residents added. worst_delay, mean_delay: seconds by
     which committed riders reach their drop-off later than without residents.
     """
@@ -34,7 +35,7 @@ def day_figures(runs: Sequence[Run], times: TravelTimes) -> DayFigures:
     delays = [delay for run in runs for delay in committed_delays(run, times)]
     return DayFigures(
         runs=len(runs),
-        committed=sum(ride.party.people for run in runs for ride in run.rides if ride.committed),
+        committed=sum(ride.party.people for run in runs for ride in (*run.rides, *run.absent) if ride.committed),
         residents=sum(ride.party.people for run in runs for ride in run.residents),
         seat_minutes_free=sum(_free_seat_seconds(run, times) for run in runs) // 60,
         seat_minutes_filled=sum(_ridden_seconds(run, times) for run in runs) // 60,
@@ -55,7 +56,7 @@ def committed_delays(run: Run, times: TravelTimes) -> list[int]:
     """Seconds by which each committed rider is dropped off later than on the run without residents."""
     alone = {visit.stop.id: visit.begin for visit in timetable(baseline(run), times)}
     now = {visit.stop.id: visit.begin for visit in timetable(run, times)}
-    return [now[ride.dropoff] - alone[ride.dropoff] for ride in run.rides if ride.committed]
+    return [now[ride.dropoff] - alone[ride.dropoff] for ride in run.rides if ride.own]
 
 
 def _free_seat_seconds(run: Run, times: TravelTimes) -> int:

@@ -5,7 +5,7 @@ after midnight is more than 86,400 and a booking made the evening before is nega
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from routing.times import Place
@@ -18,6 +18,12 @@ LATEST = 2 * DAY
 
 FOREVER = 1 << 29
 """A bound that binds nothing, whatever the seconds are counted from."""
+
+EMPTY_ROAD = 1000
+"""The pace at which a drive takes what the empty road allows."""
+
+FASTEST, SLOWEST = 500, 4000
+"""Beyond these paces, something was measured or typed wrongly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,7 @@ class Policy:
     """What a town and an operator allow on a run, as data.
 
     riders: groups of which a resident must hold one ("anyone" admits all; empty: committed riders only).
+    quota: most residents aboard at once; None for as many as the vehicle has room for.
     detour, max_detour: how a run may leave its road in its scheduled part, and for how many seconds of driving in all.
     deadhead: residents may also ride before the first and after the last scheduled rider.
     max_extra: most seconds by which a resident may delay any committed rider, against the run's own baseline.
@@ -147,10 +154,17 @@ class Policy:
     fare: int = 0
     fare_currency: str = "EUR"
     articles: tuple[tuple[str, str], ...] = ()
+    quota: int | None = None
 
     def admits(self, groups: Iterable[str]) -> bool:
         """May a resident of these groups board at all?"""
         return "anyone" in self.riders or not self.riders.isdisjoint(groups)
+
+    def narrowed(self, riders: frozenset[str]) -> "Policy":
+        """Admit only groups that `riders` names, too; "anyone" on either side leaves it to the other."""
+        if "anyone" in riders:
+            return self
+        return replace(self, riders=riders if "anyone" in self.riders else self.riders & riders)
 
     def dwell_for(self, party: Load, needs: Iterable[str] = ()) -> int:
         """Seconds that a party adds at its pickup, and again at its drop-off."""
@@ -178,6 +192,7 @@ class Stop:
     window: when service may begin; planned: the published minute, None where the schedule gives none.
     dwell: seconds that the schedule itself spends here. residents: may others than committed riders use this stop?
     depot: where the vehicle stands before or after its riders; nobody boards or alights here.
+    held: seconds that a dispatcher lets the vehicle stand here beyond that, on this date alone.
     """
 
     id: str
@@ -188,6 +203,7 @@ class Stop:
     planned: int | None = None
     residents: bool = False
     depot: bool = False
+    held: int = 0
 
     @property
     def scheduled(self) -> bool:
@@ -203,6 +219,8 @@ class Ride:
     groups: what entitles a resident to ride, and by what others may be kept apart from it: target groups, or tokens of
     persons. apart: groups with which it may not ride (CROW AV-09, AV-10). committed: rides by standing arrangement, and
     its plan comes first. after: id of the ride without which this one falls away (a return trip).
+    guest: a committed ride of another run that this one carries on this date alone; it may use added stops, and belongs
+    to no schedule of this run.
     """
 
     id: str
@@ -218,6 +236,12 @@ class Ride:
     groups: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
     after: str | None = None
+    guest: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Does it belong to the schedule of its run?"""
+        return self.committed and not self.guest
 
     @property
     def takes(self) -> Load:
@@ -237,6 +261,10 @@ class Run:
     service_date: ISO 8601. done: how many leading stops the vehicle has reached, which can no longer be changed.
     reached: when service began at leading stops, as far as that is known. frozen: how many leading stops are too near
     to be changed, those reached among them. revision: count of the run's changes since it was first kept.
+    absent: committed rides of those who do not come on this date, as they will be should they come after all.
+    skipped: scheduled stops that only absent riders would use, where the vehicle therefore does not go.
+    pace: how long its vehicle takes for a drive, in thousandths of the time on the empty road, 500 to 4000; raises
+        ValueError for any other. One for the whole run: the slowest of the hours that it touches.
     """
 
     id: str
@@ -251,6 +279,16 @@ class Run:
     done: int = 0
     reached: tuple[int, ...] = ()
     frozen: int = 0
+    pace: int = EMPTY_ROAD
+    absent: tuple[Ride, ...] = ()
+    skipped: tuple[Stop, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not FASTEST <= self.pace <= SLOWEST:
+            raise ValueError(
+                f"Run {self.id}: its pace is {self.pace} thousandths of the time on the empty road, "
+                f"which must be from {FASTEST} to {SLOWEST}."
+            )
 
     def positions(self) -> dict[str, int]:
         """Map each stop id to its position in the run."""
@@ -332,6 +370,8 @@ class Rule(StrEnum):
     LAST_IN = "last in, first out"
     ACCOMPANIED = "never alone"
     LINKED = "linked trip"
+    AGREEMENT = "no agreement"
+    QUOTA = "places for residents"
 
 
 @dataclass(frozen=True, slots=True)

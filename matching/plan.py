@@ -55,6 +55,7 @@ class Draft:
     """Runs and requests as arrays, which a ruin-and-recreate search changes, and the runs that come of it.
 
     Rides that were promised stay on their run; those between two stops of their own may move within their windows.
+    kinds: a number for each run, the same for runs of which each could do what the others do.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class Draft:
     ) -> None:
         self.runs, self._times = tuple(runs), times
         riding, dates = {ride.id for run in runs for ride in run.rides}, {run.service_date for run in runs}
-        self.asked = [one for one in requests if one.id not in riding and one.service_date in dates]
+        fresh = [one for one in requests if one.id not in riding and one.service_date in dates]
+        there = riding | {one.id for one in fresh} | {None}
+        self.asked = [one for one in fresh if one.after in there]
         moving = [_movable(run) for run in runs]
         bare = [_stripped(run, rides) for run, rides in zip(runs, moving, strict=True)]
         points = (point for one in self.asked for point in (*one.pickups, *one.dropoffs) if point.walk <= one.max_walk)
@@ -76,6 +79,7 @@ class Draft:
                 only.append(r)
         self._fleet.trim(ROOM)
         self.state = self._fleet.state
+        self.kinds = np.array(_kinds(runs, moving), np.int64)
         weights = [objective.weight(request) for request in self.asked]
         self.state.task[:, kernel.WEIGHT] = [*weights, *([MUST] * (len(only) - len(weights)))]
         windows = np.zeros((len(only), 4), np.int32)
@@ -98,7 +102,7 @@ class Draft:
         ]
 
     def _links(self) -> list[int]:
-        """Number the task without which each task falls away; one whose outbound rides nowhere is not offered."""
+        """Number the task without which each task falls away; -1 where that rides already, or there is none."""
         number = {one.id: q for q, one in enumerate(self._fleet.tasks)}
         return [number.get(one.after, -1) if one.after else -1 for one in self._fleet.tasks]
 
@@ -187,6 +191,22 @@ def _movable(run: Run) -> list[Ride]:
     ]
 
 
+def _kinds(runs: Sequence[Run], moving: Sequence[Sequence[Ride]]) -> list[int]:
+    """Number the runs so that those which differ in nothing but names share a number; who has a promise has none."""
+    kinds: dict[object, int] = {}
+    return [
+        kinds.setdefault(r if rides else _nameless(run), len(kinds))
+        for r, (run, rides) in enumerate(zip(runs, moving, strict=True))
+    ]
+
+
+def _nameless(run: Run) -> Run:
+    at = {stop: str(k) for stop, k in run.positions().items()}
+    rides = [replace(ride, id="", pickup=at[ride.pickup], dropoff=at[ride.dropoff]) for ride in run.rides]
+    stops = tuple(replace(stop, id=at[stop.id]) for stop in run.stops)
+    return replace(run, id="", vehicle="", revision=0, stops=stops, rides=tuple(rides))
+
+
 def _stripped(run: Run, rides: Iterable[Ride]) -> Run:
     for ride in rides:
         run = without(run, ride.id)
@@ -221,7 +241,7 @@ def _search_of(st: kernel.State, windows: Any, only: Any, leader: list[int], see
     for q, other in enumerate(leader):
         if other >= 0:
             follower[other] = q
-    columns = min(400_000, 30_000 + 200 * tasks)
+    columns = min(400_000, 150_000 + 200 * tasks)
     words = columns * int(20 + 10 * tasks / max(1, runs))
     draw = np.random.default_rng(seed)
     search = ruin.Search(

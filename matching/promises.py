@@ -5,15 +5,15 @@ longest rides are relaxed to a fixpoint (Bellman-Ford), so no timing rule of a p
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
-from matching.model import Broken, Detour, Load, Need, Ride, Rule, Run, Window
+from matching.model import Broken, Detour, Load, Need, Ride, Rule, Run, Stop, Window
 from routing.times import NO_WAY, TravelTimes
 
 ON_ROUTE_SLACK = 5
-"""Seconds of driving that a stop on the run's own road may add to a leg: whole-second rounding at its ends."""
+"""Seconds of driving, on the empty road, that a stop on the run's own road may add to a leg: rounding at its ends."""
 
 TOGETHER = frozenset({Need.ALONE, Need.ACCOMPANIED})
 """Needs that bind who else is aboard."""
@@ -22,18 +22,22 @@ ENOUGH = 2
 """Committed people aboard of whom none is alone with residents."""
 
 
-def broken(run: Run, times: TravelTimes, before: Run | None = None) -> list[Broken]:
+def broken(run: Run, times: TravelTimes, before: Run | None = None, *, stranded: Collection[str] = ()) -> list[Broken]:
     """List every promise that `run` would break; an empty list means that it is sound.
 
-    before: the run as it is kept now, which knows where the vehicle has been; then scheduled stops, committed rides,
-    fixed stops and promises made to residents must all still be there, and what `before` breaks itself may stay as it
-    is, but get no worse. A ride that `before` holds and `run` does not must have been cancelled by its rider, and is
-    the caller's to answer for.
+    before: the run as it is kept now, which knows where the vehicle has been; then scheduled stops, committed rides
+    (driven, or skipped and absent as they were), fixed stops and promises made to residents must all still be there,
+    and what `before` breaks itself may stay as it is, but get no worse; how many residents may ride is counted by the
+    quota of `run`, so that a lower one takes no seat from anybody. A resident's ride that `before` holds and `run`
+    does not must have been cancelled by its rider, and is the caller's to answer for; so is a guest's. stranded: rides
+    (ids) aboard a vehicle that broke down: they may leave it on its way, committed ones as if they were absent, and
+    board it again should it drive on.
     """
     faults = [*_shape(run)]
     if before is not None:
         run = replace(run, reached=before.reached)
-        faults += _kept(before, run)
+        before = replace(before, policy=replace(before.policy, quota=run.policy.quota))
+        faults += _kept(before, run, stranded)
     if faults:
         return faults
     course = _lay_out(run, times)
@@ -41,6 +45,28 @@ def broken(run: Run, times: TravelTimes, before: Run | None = None) -> list[Brok
     if before is None:
         return [fault for fault in faults if fault.rule is Rule.ROAD] or faults
     return _worsened(course, faults, before, times) if faults else []
+
+
+def carried(before: Run, after: Run) -> list[Broken]:
+    """List the promises to residents of `before` that `after`, another schedule of the same run, takes back.
+
+    Who rides on boards and alights at the same places, within the same times. Whom `after` does not hold was dropped,
+    and is the caller's to answer for.
+    """
+    was, now = ({stop.id: stop.place for stop in run.stops} for run in (before, after))
+    rides = {ride.id: ride for ride in after.residents}
+    faults = []
+    for old in before.residents:
+        new = rides.get(old.id)
+        if new is None:
+            continue
+        moved = [(now.get(a), was.get(b)) for a, b in ((new.pickup, old.pickup), (new.dropoff, old.dropoff))]
+        same = replace(new, pickup=old.pickup, dropoff=old.dropoff, dwell=old.dwell)
+        if any(a != b for a, b in moved):
+            faults.append(Broken(Rule.STOPS, old.id))
+        elif not _promise_kept(old, same):
+            faults.append(Broken(Rule.WINDOW, old.id))
+    return faults
 
 
 def unlinked(runs: Iterable[Run]) -> list[Broken]:
@@ -75,11 +101,13 @@ def _shape(run: Run) -> Iterator[Broken]:
     sequence = [stop.sequence for stop in run.stops if stop.sequence is not None]
     if sequence != sorted(set(sequence)):
         yield Broken(Rule.ORDER, run.id)
-    yield from (Broken(Rule.ORDER, name) for name, n in Counter(ride.id for ride in run.rides).items() if n > 1)
+    names = Counter(ride.id for ride in (*run.rides, *run.absent))
+    yield from (Broken(Rule.ORDER, name) for name, n in names.items() if n > 1)
+    yield from _left_out(run, {*at})
     for ride in run.rides:
         if ride.pickup not in at or ride.dropoff not in at or at[ride.pickup] >= at[ride.dropoff]:
             yield Broken(Rule.ORDER, ride.id)
-        elif ride.committed and not (run.stops[at[ride.pickup]].scheduled and run.stops[at[ride.dropoff]].scheduled):
+        elif ride.own and not (run.stops[at[ride.pickup]].scheduled and run.stops[at[ride.dropoff]].scheduled):
             yield Broken(Rule.STOPS, ride.id)
     used = {stop for ride in run.rides for stop in (ride.pickup, ride.dropoff)}
     for k, stop in enumerate(run.stops):
@@ -87,21 +115,42 @@ def _shape(run: Run) -> Iterator[Broken]:
             yield Broken(Rule.STOPS, stop.id)
 
 
-def _kept(before: Run, after: Run) -> Iterator[Broken]:
-    """Nothing that was scheduled, fixed or promised is taken away."""
-    stops, rides = {stop.id: stop for stop in after.stops}, {ride.id: ride for ride in after.rides}
-    for stop in before.stops:
-        if stop.scheduled and stops.get(stop.id) != stop:
+def _left_out(run: Run, driven: set[str]) -> Iterator[Broken]:
+    """Only committed riders are absent, and only private stops that an absent rider alone would use are skipped."""
+    skipped = {stop.id for stop in run.skipped}
+    awaited = {stop for ride in run.absent for stop in (ride.pickup, ride.dropoff)}
+    for ride in run.absent:
+        if not ride.committed or not {ride.pickup, ride.dropoff} <= driven | skipped:
+            yield Broken(Rule.STOPS, ride.id)
+    for stop in run.skipped:
+        if not stop.scheduled or stop.residents or stop.depot or stop.id in driven or stop.id not in awaited:
             yield Broken(Rule.STOPS, stop.id)
+
+
+def _kept(before: Run, after: Run, stranded: Collection[str]) -> Iterator[Broken]:
+    """Nothing that was scheduled, fixed or promised is taken away; a hold is judged by the times that it makes."""
+    stops = {stop.id: _unheld(stop) for stop in (*after.stops, *after.skipped)}
+    rides, absent = {ride.id: ride for ride in after.rides}, {ride.id: ride for ride in after.absent}
+    for stop in (*before.stops, *before.skipped):
+        if stop.scheduled and stops.get(stop.id) != _unheld(stop):
+            yield Broken(Rule.STOPS, stop.id)
+    for ride in before.absent:
+        if ride.own and ride not in (rides.get(ride.id), absent.get(ride.id)):
+            yield Broken(Rule.STOPS, ride.id)
     for ride in before.rides:
         now = rides.get(ride.id)
-        if now is None and ride.committed:
+        if now is None and ride.own and absent.get(ride.id) != ride:
             yield Broken(Rule.STOPS, ride.id)
         if now is not None and now != ride and not _promise_kept(ride, now):
             yield Broken(Rule.WINDOW, ride.id)
-    if after.stops[: before.fixed] != before.stops[: before.fixed]:
+    was, is_now = ([_unheld(stop) for stop in run.stops[: before.fixed]] for run in (before, after))
+    if was != is_now:
         yield Broken(Rule.DONE, before.stops[min(before.fixed, len(before.stops)) - 1].id)
-    yield from _aboard_stay(before, after)
+    yield from _aboard_stay(before, after, stranded)
+
+
+def _unheld(stop: Stop) -> Stop:
+    return replace(stop, held=0) if stop.held else stop
 
 
 def _promise_kept(old: Ride, new: Ride) -> bool:
@@ -115,15 +164,15 @@ def _inside(inner: Window, outer: Window) -> bool:
     return inner.earliest >= outer.earliest and inner.latest <= outer.latest
 
 
-def _aboard_stay(before: Run, after: Run) -> Iterator[Broken]:
+def _aboard_stay(before: Run, after: Run, stranded: Collection[str]) -> Iterator[Broken]:
     """Who boarded at a served stop stays in the plan until dropped off; nobody new uses a stop that is fixed."""
     served, fixed = ({stop.id for stop in before.stops[:n]} for n in (before.done, before.fixed))
     held, left = {ride.id for ride in before.rides}, {ride.id for ride in after.rides}
     for ride in before.rides:
-        if ride.pickup in served and ride.dropoff not in served and ride.id not in left:
+        if ride.pickup in served and ride.dropoff not in served and ride.id not in {*left, *stranded}:
             yield Broken(Rule.DONE, ride.id)
     for ride in after.rides:
-        if ride.id not in held and (ride.pickup in fixed or ride.dropoff in fixed):
+        if ride.id not in {*held, *stranded} and (ride.pickup in fixed or ride.dropoff in fixed):
             yield Broken(Rule.DONE, ride.id)
 
 
@@ -135,7 +184,8 @@ Span = tuple[Ride, int, int]
 class _Course:
     """A run laid out by position: its rides' spans, the drive of each leg, and when service begins at each stop.
 
-    fixed: positions of scheduled stops; direct: drive between each two neighbours of these.
+    fixed: positions of scheduled stops and those of guests; direct: drive between each two neighbours of these.
+    promised: scheduled stops in their order, skipped ones among them; promised_legs: drive between each two of these.
     """
 
     run: Run
@@ -143,6 +193,8 @@ class _Course:
     legs: list[int]
     fixed: list[int]
     direct: list[int]
+    promised: list[Stop]
+    promised_legs: list[int]
     begin: list[int]
     dwell: list[int]
 
@@ -150,12 +202,31 @@ class _Course:
 def _lay_out(run: Run, times: TravelTimes) -> _Course:
     at = {stop.id: k for k, stop in enumerate(run.stops)}
     spans = [(ride, at[ride.pickup], at[ride.dropoff]) for ride in run.rides]
-    legs = [times.between(a.place, b.place) for a, b in pairwise(run.stops)]
-    fixed = [k for k, stop in enumerate(run.stops) if stop.scheduled]
+    legs = [_at_pace(times.between(a.place, b.place), run) for a, b in pairwise(run.stops)]
+    guests = _guest_stops(run)
+    fixed = [k for k, stop in enumerate(run.stops) if stop.scheduled or stop.id in guests]
     direct = [
-        legs[i] if j == i + 1 else times.between(run.stops[i].place, run.stops[j].place) for i, j in pairwise(fixed)
+        legs[i] if j == i + 1 else _at_pace(times.between(run.stops[i].place, run.stops[j].place), run)
+        for i, j in pairwise(fixed)
     ]
-    return _Course(run, spans, legs, fixed, direct, *_begin(run, spans, legs))
+    promised, promised_legs = [run.stops[k] for k in fixed], direct
+    if run.skipped or guests:
+        scheduled = (stop for stop in promised if stop.scheduled)
+        promised = sorted((*scheduled, *run.skipped), key=lambda stop: stop.sequence or 0)
+        promised_legs = [_at_pace(times.between(a.place, b.place), run) for a, b in pairwise(promised)]
+    return _Course(run, spans, legs, fixed, direct, promised, promised_legs, *_begin(run, spans, legs))
+
+
+def _guest_stops(run: Run) -> set[str]:
+    return {stop for ride in run.rides if ride.guest for stop in (ride.pickup, ride.dropoff)}
+
+
+def _at_pace(seconds: int, run: Run) -> int:
+    """Whole seconds that so much driving on the empty road takes at the pace of a run, rounded up."""
+    if seconds >= NO_WAY:
+        return NO_WAY
+    whole, rest = divmod(seconds * run.pace, 1000)
+    return min(whole + (rest > 0), NO_WAY)
 
 
 def _begin(run: Run, spans: Sequence[Span], legs: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -163,7 +234,7 @@ def _begin(run: Run, spans: Sequence[Span], legs: Sequence[int]) -> tuple[list[i
 
     Longest rides are left out where they cannot be kept.
     """
-    dwell = [stop.dwell for stop in run.stops]
+    dwell = [stop.dwell + stop.held for stop in run.stops]
     earliest = [stop.window.earliest for stop in run.stops]
     for ride, on, off in spans:
         dwell[on] += ride.dwell
@@ -194,7 +265,7 @@ def _faults(course: _Course) -> list[Broken]:
     """List what a well-shaped run breaks by itself; where no road leads, the drive counts as longer than any day."""
     stops = course.run.stops
     roadless = [Broken(Rule.ROAD, stops[k + 1].id) for k, leg in enumerate(course.legs) if leg >= NO_WAY]
-    carried = [*_load(course), *_company(course), *_last_in(course), *_entitled(course)]
+    carried = [*_load(course), *_quota(course), *_company(course), *_last_in(course), *_entitled(course)]
     return [*roadless, *carried, *_timing(course), *_detour(course)]
 
 
@@ -209,6 +280,17 @@ def _load(course: _Course) -> Iterator[Broken]:
         load += more
         if not capacity.fits(load):
             yield from (Broken(rule, stop.id, excess) for rule, excess in _lacking(course.run, load) if excess > 0)
+
+
+def _quota(course: _Course) -> Iterator[Broken]:
+    """No more residents are aboard after any stop than the operator opened the run to."""
+    most = course.run.policy.quota
+    if most is None:
+        return
+    for k, stop in enumerate(course.run.stops):
+        aboard = sum(ride.party.people for ride, on, off in course.spans if not ride.committed and on <= k < off)
+        if aboard > most:
+            yield Broken(Rule.QUOTA, stop.id, aboard - most)
 
 
 def _lacking(run: Run, load: Load) -> Iterator[tuple[Rule, int]]:
@@ -299,20 +381,24 @@ def _windows(course: _Course, spans: Sequence[Span]) -> Iterator[Broken]:
 
 
 def _undelayed(course: _Course) -> dict[int, int]:
-    """Latest begin where committed riders board and alight: the run's time without residents, and the allowed delay."""
-    place = {k: n for n, k in enumerate(course.fixed)}
-    spans = [(ride, place[on], place[off]) for ride, on, off in course.spans if ride.committed]
-    stops = tuple(course.run.stops[k] for k in course.fixed)
-    begin, _ = _begin(replace(course.run, stops=stops, reached=()), spans, course.direct)
-    used = {n for _, on, off in spans for n in (on, off)}
-    return {course.fixed[n]: begin[n] + course.run.policy.max_extra for n in sorted(used)}
+    """Latest begin where committed riders board and alight: what the schedule promised them, and the allowed delay.
+
+    That is the run's time without residents and with everybody who is absent: an absence makes no promise tighter.
+    """
+    run, place = course.run, {stop.id: n for n, stop in enumerate(course.promised)}
+    own = [ride for ride in (*run.rides, *run.absent) if ride.own]
+    spans = [(ride, place[ride.pickup], place[ride.dropoff]) for ride in own]
+    unheld = tuple(_unheld(stop) for stop in course.promised)
+    begin, _ = _begin(replace(run, stops=unheld, reached=()), spans, course.promised_legs)
+    used = {k for ride, on, off in course.spans if ride.own for k in (on, off)}
+    return {k: begin[place[run.stops[k].id]] + run.policy.max_extra for k in sorted(used)}
 
 
 def _detour(course: _Course) -> Iterator[Broken]:
     """Added stops keep to the parts and to the extra driving that the policy allows."""
     policy, stops = course.run.policy, course.run.stops
     first, last = _scheduled_part(course)
-    added = [k for k, stop in enumerate(stops) if not stop.scheduled]
+    added = [k for k, stop in enumerate(stops) if not stop.scheduled and k not in course.fixed]
     if not policy.deadhead:
         yield from (Broken(Rule.DEADHEAD, stops[k].id) for k in added if not first < k < last)
     inside = [k for k in added if first < k < last]
@@ -323,8 +409,10 @@ def _detour(course: _Course) -> Iterator[Broken]:
 
 
 def _scheduled_part(course: _Course) -> tuple[int, int]:
-    """Positions of the first and the last stop of a committed rider; without any, of the run's own ends."""
-    used = [k for ride, on, off in course.spans if ride.committed for k in (on, off)]
+    """Positions of the first and the last stop of a committed rider, absent ones counted; else the run's own ends."""
+    awaited = {stop for ride in course.run.absent if ride.own for stop in (ride.pickup, ride.dropoff)}
+    used = [k for ride, on, off in course.spans if ride.own for k in (on, off)]
+    used += [k for k in course.fixed if course.run.stops[k].id in awaited]
     return (min(used), max(used)) if used else (0, len(course.run.stops) - 1)
 
 
@@ -336,6 +424,7 @@ def _extra_drive(course: _Course, first: int, last: int) -> Iterator[Broken]:
         if first <= i and j <= last
     }
     if run.policy.detour is Detour.ON_ROUTE:
-        yield from (Broken(Rule.DETOUR, at, s - ON_ROUTE_SLACK) for at, s in extra.items() if s > ON_ROUTE_SLACK)
+        slack = _at_pace(ON_ROUTE_SLACK, run)
+        yield from (Broken(Rule.DETOUR, at, s - slack) for at, s in extra.items() if s > slack)
     elif sum(extra.values()) > run.policy.max_detour:
         yield Broken(Rule.DETOUR, run.stops[last].id, sum(extra.values()) - run.policy.max_detour)

@@ -58,8 +58,8 @@ def board_late(run: Run, ride: Ride, times: TravelTimes) -> Run:
 
 
 def without(run: Run, ride_id: str) -> Run:
-    """Take a resident's ride out of a run, with the stops that were added for it alone and can still be changed."""
+    """Take a resident or a guest out of a run, with the stops that were added for it alone and can still be changed."""
     rides = tuple(ride for ride in run.rides if ride.id != ride_id)
-    used = {stop for ride in rides for stop in (ride.pickup, ride.dropoff)}
+    used = {stop for ride in (*rides, *run.absent) for stop in (ride.pickup, ride.dropoff)}
     stops = tuple(s for k, s in enumerate(run.stops) if s.scheduled or s.id in used or k < run.fixed)
     return replace(run, stops=stops, rides=rides)

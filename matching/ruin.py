@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from matching.borrowed import borrowed
 from matching.kernel import (
     COST,
     DRIVE,
@@ -24,6 +25,7 @@ from matching.kernel import (
     OFF_END,
     OFF_FROM,
     OFF_POINT,
+    ON,
     ON_AT,
     ON_END,
     ON_FROM,
@@ -39,6 +41,7 @@ from matching.kernel import (
     T_LATEST,
     T_MAX_RIDE,
     T_OPEN,
+    T_PACE,
     T_RIDE_SLACK,
     WEIGHT,
     N,
@@ -125,6 +128,7 @@ def _draw(count, below):
 @njit(cache=True)
 def worth(st: Any) -> int:
     """Sum up what a plan costs: driving, harm, walking, and the weight of what is not served."""
+    st = borrowed(st)
     total = 0
     for r in range(len(st.route)):
         total += st.route[r, DRIVE] + st.route[r, HARM]
@@ -136,14 +140,24 @@ def worth(st: Any) -> int:
 @njit(cache=True)
 def stands_for(st, q):
     """What a task adds to the cost beside driving: its walks, or its weight when it is not served."""
+    st = borrowed(st)
     if st.task[q, RUN] < 0:
         return st.task[q, WEIGHT]
     return st.point[st.task[q, ON_POINT], 1] + st.point[st.task[q, OFF_POINT], 1]
 
 
+@njit(cache=True, inline="always")
+def _copy_run(route, line, r, to_route, to_line, at):
+    """Copy a run, as far as it has stops or riders."""
+    to_route[at] = route[r]
+    rows = max(route[r, N], route[r, RIDERS])
+    to_line[at, :rows] = line[r, :rows]
+
+
 @njit(cache=True)
 def _save_run(st, se, r):
     """Save a run before its first change of the round; False when no more may be changed."""
+    st, se = borrowed(st), borrowed(se)
     count = se.count
     if se.run_round[r] == count[ROUND]:
         return True
@@ -153,9 +167,7 @@ def _save_run(st, se, r):
     se.run_round[r], se.run_list[m], se.kept[r] = count[ROUND], r, se.version[r]
     se.floor[r], se.struck[r] = count[VERSION], 0
     count[RUNS] += 1
-    se.old_route[m] = st.route[r]
-    rows = max(st.route[r, N], st.route[r, RIDERS])
-    se.old_line[m, :rows] = st.line[r, :rows]
+    _copy_run(st.route, st.line, r, se.old_route, se.old_line, m)
     if st.weights[GUARDED]:
         se.old_mask[m] = st.mask[r]
     count[CURRENT] -= st.route[r, DRIVE] + st.route[r, HARM]
@@ -164,6 +176,7 @@ def _save_run(st, se, r):
 
 @njit(cache=True)
 def _save_task(st, se, q):
+    st, se = borrowed(st), borrowed(se)
     count = se.count
     if se.task_round[q] != count[ROUND]:
         se.task_round[q], se.task_list[count[TASKS]] = count[ROUND], q
@@ -178,9 +191,7 @@ def _restore(st, se):
         st.task[se.task_list[m]] = se.old_task[m]
     for m in range(se.count[RUNS]):
         r = np.int64(se.run_list[m])
-        st.route[r] = se.old_route[m]
-        rows = max(st.route[r, N], st.route[r, RIDERS])
-        st.line[r, :rows] = se.old_line[m, :rows]
+        _copy_run(se.old_route, se.old_line, m, st.route, st.line, r)
         if st.weights[GUARDED]:
             st.mask[r] = se.old_mask[m]
         for k in range(st.route[r, N]):
@@ -202,21 +213,25 @@ def _count_up(se, r):
 def _best_place(st, se, q):
     """Find the cheapest place of a task over its runs, now and then overlooking one: its choice and side, or -1.
 
-    A run that only got more riders since a place was looked for has none that is cheaper: such runs come last, and are
-    searched only when what they were known for is cheaper than what was found.
+    Runs on which a place is known come first. The others are searched only for what is cheaper than the best of these,
+    and only when what is known of them may be: of the run as it is, or of the same run with fewer riders.
     """
+    st, se = borrowed(st), borrowed(se)
     best, cost = -1, FAR
     for late in range(2):
         for c in range(se.first[q], se.first[q + 1]):
             r = np.int64(se.choice[c])
             side = _side(se, c, r)
-            if side >= 0:
-                if not late and se.place[c, side, COST] < cost and _draw(se.count, 64):
+            exact = side >= 0 and se.place[c, side, ON] >= 0
+            if not late:
+                if exact and se.place[c, side, COST] < cost and _draw(se.count, 64):
                     best, cost = 2 * c + side, se.place[c, side, COST]
-            elif late and _least(se, c, r) < cost and _draw(se.count, 64):
-                side = _look(st, se, q, c, r)
-                if se.place[c, side, COST] < cost:
-                    best, cost = 2 * c + side, se.place[c, side, COST]
+            elif not exact:
+                least = se.place[c, side, COST] if side >= 0 else _least(se, c, r)
+                if least < cost and _draw(se.count, 64):
+                    side = _look(st, se, q, c, r, cost)
+                    if se.place[c, side, COST] < cost:
+                        best, cost = 2 * c + side, se.place[c, side, COST]
     return best
 
 
@@ -241,13 +256,19 @@ def _least(se, c, r):
 
 
 @njit(cache=True, inline="always")
-def _look(st, se, q, c, r):
-    """Search a run for a task; what is known of the run as it was accepted is not overwritten."""
+def _look(st, se, q, c, r, limit):
+    """Search a run for a place cheaper than `limit`; where there is none, that is known of it, and no position (-1).
+
+    What is known of the run as it was accepted is not overwritten.
+    """
     old = se.kept[r] if se.run_round[r] == se.count[ROUND] else -1
     side = 1 if se.known[c, 0] == old or (se.known[c, 1] != old and se.known[c, 1] < se.known[c, 0]) else 0
-    se.place[c, side, COST] = FAR
+    place = se.place[c, side]
+    place[COST] = FAR
     if st.route[r, N] + 2 < st.line.shape[1] and st.route[r, RIDERS] + 1 < st.line.shape[1]:
-        se.count[WORK] += SCAN_TICKS + 2 * scan(st, r, q, FAR, np.bool_(0), se.place[c, side : side + 1])
+        se.count[WORK] += SCAN_TICKS + 2 * scan(st, r, q, limit, np.bool_(0), se.place[c, side : side + 1])
+        if place[COST] == FAR:
+            place[COST], place[ON] = limit, -1
     se.known[c, side] = se.version[r]
     return side
 
@@ -255,6 +276,7 @@ def _look(st, se, q, c, r):
 @njit(cache=True)
 def _take_off(st, se, q, filled):
     """Take a task off its run into the bank; how many are in the bank then."""
+    st, se = borrowed(st), borrowed(se)
     r = np.int64(st.task[q, RUN])
     if filled == len(se.bank) or not _save_run(st, se, r):
         return filled
@@ -347,7 +369,7 @@ def _sort(st, se, filled):
 
 @njit(cache=True, inline="always")
 def _direct(st, q):
-    return st.seconds[st.point[st.task[q, ON_POINT], 0], st.point[st.task[q, OFF_POINT], 0]]
+    return st.seconds[0, st.point[st.task[q, ON_POINT], 0], st.point[st.task[q, OFF_POINT], 0]]
 
 
 @njit(cache=True, inline="always")
@@ -390,6 +412,7 @@ def search(st: Any, se: Any, work: int, hot: float, cold: float, most: int) -> N
     work: ticks, which are counted, not timed, so that the same search ends the same way. most: tasks that one round
     takes off at most.
     """
+    st, se = borrowed(st), borrowed(se)
     count = se.count
     start, heat, rounds = count[WORK], hot, 0
     while count[WORK] < start + work:
@@ -424,13 +447,12 @@ def search(st: Any, se: Any, work: int, hot: float, cold: float, most: int) -> N
 
 @njit(cache=True)
 def _keep_best(st, se):
+    st, se = borrowed(st), borrowed(se)
     se.count[BEST] = se.count[CURRENT]
     for r in range(len(st.route)):
         if se.best_version[r] != se.version[r]:
             se.best_version[r] = se.version[r]
-            se.best_route[r] = st.route[r]
-            rows = max(st.route[r, N], st.route[r, RIDERS])
-            se.best_line[r, :rows] = st.line[r, :rows]
+            _copy_run(st.route, st.line, r, se.best_route, se.best_line, r)
             for m in range(st.route[r, RIDERS]):
                 q = np.int64(st.line[r, m, RIDER])
                 se.best_task[q] = st.task[q]
@@ -439,12 +461,11 @@ def _keep_best(st, se):
 @njit(cache=True)
 def rewind(st: Any, se: Any) -> None:
     """Go back to the best plan found."""
+    st, se = borrowed(st), borrowed(se)
     for q in range(len(st.task)):
         st.task[q, RUN] = -1
     for r in range(len(st.route)):
-        st.route[r] = se.best_route[r]
-        rows = max(st.route[r, N], st.route[r, RIDERS])
-        st.line[r, :rows] = se.best_line[r, :rows]
+        _copy_run(se.best_route, se.best_line, r, st.route, st.line, r)
         for m in range(st.route[r, RIDERS]):
             q = np.int64(st.line[r, m, RIDER])
             st.task[q] = se.best_task[q]
@@ -456,6 +477,7 @@ def rewind(st: Any, se: Any) -> None:
 @njit(cache=True)
 def begin(st: Any, se: Any) -> None:
     """Start a search from the runs as they are, with every task put where it fits best, one after another."""
+    st, se = borrowed(st), borrowed(se)
     for r in range(len(st.route)):
         _count_up(se, r)
         _keep_column(st, se, r)
@@ -467,6 +489,7 @@ def begin(st: Any, se: Any) -> None:
 @njit(cache=True)
 def weigh(st: Any, se: Any, weights: Any) -> None:
     """Count the cost of the plan anew, with other weights of what is not served."""
+    st, se = borrowed(st), borrowed(se)
     st.task[:, WEIGHT] = weights
     se.count[CURRENT] = worth(st)
     _keep_best(st, se)
@@ -475,6 +498,7 @@ def weigh(st: Any, se: Any, weights: Any) -> None:
 @njit(cache=True)
 def fill(st: Any, se: Any) -> None:
     """Put every task that is not served where it fits best, one after another."""
+    st, se = borrowed(st), borrowed(se)
     for q in range(len(st.task)):
         if st.task[q, RUN] < 0 and (se.leader[q] < 0 or st.task[se.leader[q], RUN] >= 0):
             found = _best_place(st, se, q)
@@ -487,6 +511,7 @@ def fill(st: Any, se: Any) -> None:
 @njit(cache=True)
 def _keep_column(st, se, r):
     """Keep a run with its riders as a column, unless it is known as cheaply."""
+    st, se = borrowed(st), borrowed(se)
     count, riders, n = se.count, st.route[r, RIDERS], st.route[r, N]
     if riders == 0:
         return
@@ -521,8 +546,19 @@ def _keep_column(st, se, r):
 
 
 @njit(cache=True)
-def take_column(st: Any, se: Any, r: int, c: int) -> None:
-    """Give a run the riders of a column (-1: none), whom no other run may have; it must be refreshed by `settle`."""
+def take_columns(st: Any, se: Any, taken: Any) -> None:
+    """Give runs the riders of columns: no rider may ride twice when all are taken. taken: [n, 2], run and column."""
+    st, se = borrowed(st), borrowed(se)
+    for m in range(len(taken)):
+        _take_column(st, se, taken[m, 0], np.int64(-1))
+    for m in range(len(taken)):
+        _take_column(st, se, taken[m, 0], taken[m, 1])
+
+
+@njit(cache=True)
+def _take_column(st, se, r, c):
+    """Give a run the riders of a column, or none (-1)."""
+    st, se = borrowed(st), borrowed(se)
     for m in range(st.route[r, RIDERS]):
         q = np.int64(st.line[r, m, RIDER])
         if st.task[q, RUN] == r:
@@ -552,6 +588,7 @@ def take_column(st: Any, se: Any, r: int, c: int) -> None:
 @njit(cache=True)
 def recount(st: Any, se: Any) -> None:
     """Count the cost of the runs anew after columns were taken, and keep the plan if it is the best."""
+    st, se = borrowed(st), borrowed(se)
     se.count[CURRENT] = worth(st)
     if se.count[CURRENT] < se.count[BEST]:
         _keep_best(st, se)
@@ -564,15 +601,15 @@ def tighten(st: Any, windows: Any) -> None:
     A drop-off begins no sooner than the pickup, its dwell and the direct drive allow, and no later than the longest
     ride; and the other way round. What could be carried before can be carried still.
     """
+    st = borrowed(st)
     for q in range(len(windows)):
-        shortest, most = FAR, 0
-        for a in range(st.task[q, ON_FROM], st.task[q, ON_END]):
-            for b in range(st.task[q, OFF_FROM], st.task[q, OFF_END]):
-                direct = st.seconds[st.point[a, 0], st.point[b, 0]]
-                shortest, most = min(shortest, direct), max(most, direct)
         windows[q, 0], windows[q, 1], windows[q, 2], windows[q, 3] = FAR, -FAR, FAR, -FAR
         for p in range(st.terms.shape[1]):
-            t = st.terms[q, p]
+            t, shortest, most = st.terms[q, p], FAR, 0
+            for a in range(st.task[q, ON_FROM], st.task[q, ON_END]):
+                for b in range(st.task[q, OFF_FROM], st.task[q, OFF_END]):
+                    direct = st.seconds[t[T_PACE], st.point[a, 0], st.point[b, 0]]
+                    shortest, most = min(shortest, direct), max(most, direct)
             ride = min(st.task[q, LONGEST], t[T_MAX_RIDE], (most * 3 >> 1) + t[T_RIDE_SLACK])
             on, on_by, off, off_by = t[T_EARLIEST], t[T_LATEST], t[T_ARRIVE], t[T_ARRIVE_LATEST]
             t[T_EARLIEST], t[T_LATEST] = max(on, off - t[T_DWELL] - ride), min(on_by, off_by - t[T_DWELL] - shortest)
@@ -590,6 +627,7 @@ def list_choices(st: Any, only: Any, windows: Any, first: Any, out: Any) -> int:
     only: [Q], the one run of a task, or -1. windows: [Q, 4], as for `kernel.find`. Writes first [Q + 1], and out as far
     as it reaches: when the count is larger, it must be called again with more room.
     """
+    st = borrowed(st)
     count, listed = 0, np.zeros(max(1, len(st.route)), np.int32)
     found = np.zeros((1, FOUND), np.int32)
     for q in range(len(only)):
@@ -610,7 +648,14 @@ def list_choices(st: Any, only: Any, windows: Any, first: Any, out: Any) -> int:
 @njit(cache=True)
 def list_near(st: Any, windows: Any, first: Any, choice: Any, near: Any) -> None:
     """List the nearest neighbours of each task among those that could ride on one of its runs, by time and road."""
-    tasks, runs = len(near), len(st.route)
+    st, near, choice, first, windows = (
+        borrowed(st),
+        borrowed(near),
+        borrowed(choice),
+        borrowed(first),
+        borrowed(windows),
+    )
+    tasks, runs, seconds = len(near), len(st.route), st.seconds[0]
     start, riders = np.zeros(runs + 2, np.int64), np.zeros(len(choice), np.int32)
     for c in choice:
         start[c + 2] += 1
@@ -633,8 +678,8 @@ def list_near(st: Any, windows: Any, first: Any, choice: Any, near: Any) -> None
                 seen[other] = q
                 apart = abs(windows[other, 0] - windows[q, 0]) + abs(windows[other, 3] - windows[q, 3])
                 apart = apart + abs(windows[other, 1] - windows[q, 1]) + abs(windows[other, 2] - windows[q, 2]) >> 2
-                apart += st.seconds[on, st.point[st.task[other, ON_POINT], 0]]
-                apart += st.seconds[off, st.point[st.task[other, OFF_POINT], 0]]
+                apart += seconds[on, st.point[st.task[other, ON_POINT], 0]]
+                apart += seconds[off, st.point[st.task[other, OFF_POINT], 0]]
                 if kept == NEAR and apart >= score[NEAR - 1]:
                     continue
                 at = min(kept, NEAR - 1)

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from matching.model import Load, Ride, Run, Stop, Window
-from routing.times import TravelTimes
+import numpy as np
+
+from matching.model import EMPTY_ROAD, Load, Ride, Run, Stop, Window
+from routing.times import NO_WAY, Place, Seconds, TravelTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,25 @@ def baseline(run: Run) -> Run:
 
     Published minutes are rounded and often undrivable, so a committed rider's delay is counted from this plan's times.
     """
-    committed = tuple(ride for ride in run.rides if ride.committed)
-    stops = tuple(stop for stop in run.stops if stop.scheduled)
+    committed = tuple(ride for ride in run.rides if ride.own)
+    stops = tuple(replace(stop, held=0) if stop.held else stop for stop in run.stops if stop.scheduled)
     return replace(run, stops=stops, rides=committed, done=0, reached=(), frozen=0)
+
+
+def everyone(run: Run) -> Run:
+    """Reduce a run to what its schedule promised: no residents, and everybody who is absent aboard as usual."""
+    alone = baseline(run)
+    stops = sorted((*alone.stops, *run.skipped), key=lambda stop: stop.sequence or 0)
+    absent = (ride for ride in run.absent if ride.own)
+    return replace(alone, stops=tuple(stops), rides=(*alone.rides, *absent), absent=(), skipped=())
+
+
+def scheduled_part(run: Run) -> tuple[int, int]:
+    """Positions of the first and the last stop of a committed rider, absent ones counted; else the run's own ends."""
+    committed = [ride for ride in (*run.rides, *run.absent) if ride.own]
+    used = {stop for ride in committed for stop in (ride.pickup, ride.dropoff)}
+    at = [k for k, stop in enumerate(run.stops) if stop.id in used]
+    return (at[0], at[-1]) if at else (0, len(run.stops) - 1)
 
 
 def frozen_until(run: Run, times: TravelTimes, second: int) -> Run:
@@ -71,14 +89,29 @@ def frozen_until(run: Run, times: TravelTimes, second: int) -> Run:
     return replace(run, frozen=max(run.done, near))
 
 
+def expected(run: Run, times: TravelTimes, second: int) -> tuple[Visit, ...]:
+    """Time a run as of a second of the service day: a stop that is not reached by then is reached then at the earliest.
+
+    Where nothing is behind its plan, that is its timetable.
+    """
+    visits, ahead = timetable(run, times), max(run.done, len(run.reached))
+    if ahead >= len(visits) or visits[ahead].begin >= second:
+        return visits
+    late = replace(visits[ahead].stop, window=Window(second, max(second, visits[ahead].stop.window.latest)))
+    return timetable(replace(run, stops=(*run.stops[:ahead], late, *run.stops[ahead + 1 :])), times)
+
+
 def latest_begin(run: Run, times: TravelTimes) -> dict[str, int]:
-    """Give the latest second at which service may begin at each scheduled stop: its window, and the allowed delay."""
-    used = {stop for ride in run.rides if ride.committed for stop in (ride.pickup, ride.dropoff)}
+    """Give the latest second at which service may begin at each scheduled stop: its window, and the allowed delay.
+
+    The delay counts from what the schedule promised: nobody's own promise gets tighter because somebody else is absent.
+    """
+    used = {stop for ride in run.rides if ride.own for stop in (ride.pickup, ride.dropoff)}
     return {
         visit.stop.id: min(visit.stop.window.latest, visit.begin + run.policy.max_extra)
         if visit.stop.id in used
         else visit.stop.window.latest
-        for visit in timetable(baseline(run), times)
+        for visit in timetable(everyone(run), times)
     }
 
 
@@ -88,7 +121,7 @@ def window_at(run: Run, stop: Stop) -> Window:
 
 
 def dwell_at(run: Run, stop: Stop) -> int:
-    """Seconds spent at a stop: the schedule's own and what each resident's party adds."""
+    """Seconds spent at a stop: the schedule's own, those it is held, and what each party adds."""
     return _dwell(stop, *_callers(run, stop))
 
 
@@ -107,12 +140,38 @@ def _window(stop: Stop, boarding: Iterable[Ride], alighting: Iterable[Ride]) -> 
 
 
 def _dwell(stop: Stop, boarding: Iterable[Ride], alighting: Iterable[Ride]) -> int:
-    return stop.dwell + sum(ride.dwell for ride in boarding) + sum(ride.dwell for ride in alighting)
+    return stop.dwell + stop.held + sum(ride.dwell for ride in boarding) + sum(ride.dwell for ride in alighting)
 
 
 def legs_of(run: Run, times: TravelTimes) -> list[int]:
-    """Drive of each leg, whole seconds: one less than the stops."""
-    return [times.between(a.place, b.place) for a, b in zip(run.stops, run.stops[1:], strict=False)]
+    """Drive of each leg, whole seconds at the run's pace: one less than the stops."""
+    return [drive(run, a.place, b.place, times) for a, b in zip(run.stops, run.stops[1:], strict=False)]
+
+
+def drive(run: Run, origin: Place, destination: Place, times: TravelTimes) -> int:
+    """Seconds that a run's vehicle takes from one place to another, at its pace; `NO_WAY` where no road leads."""
+    return paced(times.between(origin, destination), run.pace)
+
+
+def paced(seconds: int, pace: int) -> int:
+    """Seconds that a drive takes at a pace which takes `seconds` on the empty road.
+
+    Rounded up, and never beyond `NO_WAY`: what kept the triangle inequality keeps it.
+    """
+    return NO_WAY if seconds >= NO_WAY else min(-(-seconds * pace // EMPTY_ROAD), NO_WAY)
+
+
+def paced_table(seconds: Seconds, pace: int) -> Seconds:
+    """Scale a whole table of drives as `paced` does; at the pace of the empty road it is the very same table."""
+    if pace == EMPTY_ROAD:
+        return seconds
+    wide = seconds.astype(np.int64)
+    wide *= pace
+    wide += EMPTY_ROAD - 1
+    wide //= EMPTY_ROAD
+    np.minimum(wide, NO_WAY, out=wide)
+    wide[seconds >= NO_WAY] = NO_WAY
+    return wide.astype(np.int32)
 
 
 def free_seats(run: Run, visits: tuple[Visit, ...]) -> list[Load]:

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from routing.times import Place, RoadError
 
-FORMAT = 1
+FORMAT = 4
 """Raised whenever a prepared file changes its shape; older folders are refused and prepared again."""
 
 ABOUT = "area.json"
-STREETS = "area.npz"
-NAMES = "places.json"
+ROADS = "area.roads"
+NAMES = "places.db"
 GRAPH = "graph.graphml"
 TILES = "roads.pmtiles"
+BEFORE = "before"
+"""Link in a prepared area to the one that it replaced, which is kept until the next one comes."""
 
 LICENCE = "© OpenStreetMap contributors, ODbL 1.0 (https://www.openstreetmap.org/copyright)"
 
@@ -24,7 +26,12 @@ EARTH_RADIUS = 6_371_009
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """What is known about a prepared area. bounds: west, south, east, north; centre: lat, lon (WGS 84 degrees)."""
+    """What is known about a prepared area. bounds: west, south, east, north; centre: lat, lon (WGS 84 degrees).
+
+    source: its name, or those of all extracts that were read as one. left_aside: sentences on what it lacks of them.
+    origin: what it can be prepared from again, files by their whole paths. vehicle, country: for whom and where tags
+    were read. id: tells each preparation from all before it, and is the same wherever the same ones were made.
+    """
 
     name: str
     source: str
@@ -33,6 +40,11 @@ class Area:
     nodes: int
     edges: int
     sha256: str | None = None
+    left_aside: tuple[str, ...] = ()
+    origin: tuple[str, ...] = ()
+    vehicle: str = "van"
+    country: str = ""
+    id: str = ""
     licence: str = LICENCE
     format: int = FORMAT
 
@@ -49,7 +61,11 @@ class Area:
         found = about.get("format") if isinstance(about, dict) else None
         if found != FORMAT:
             raise RoadError(f"{folder} was prepared in format {found}, this program reads format {FORMAT}. {again}")
-        return Area(**{**about, "bounds": tuple(about["bounds"]), "centre": tuple(about["centre"])})
+        lists = {name: tuple(value) for name, value in about.items() if isinstance(value, list)}
+        try:
+            return Area(**about | lists)
+        except TypeError as error:
+            raise RoadError(f"{folder / ABOUT} does not say what an area is: {error}. {again}") from error
 
     def save(self, folder: Path) -> None:
         """Write `area.json`."""

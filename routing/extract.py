@@ -1,71 +1,270 @@
-"""Read an OpenStreetMap extract with pyosmium: the ways our vehicles drive, and the things that people can name."""
+"""Read what our vehicles drive from an OpenStreetMap extract, with pyosmium."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from itertools import pairwise, product
 from pathlib import Path
 
 import osmium
 
-from routing.places import ADDRESS, STREET, Entry
+from routing.area import metres
 from routing.times import Place, RoadError
-from routing.ways import Tags, is_driven
+from routing.ways import FERRY, Access, Rules, Tags, Vehicle, access, passage
 
 SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 
-_KEYS = ("amenity", "healthcare", "shop", "office", "tourism", "leisure", "railway", "public_transport", "place")
-_NAMES = (
-    "name", "alt_name", "short_name", "official_name", "name:fi", "name:sv", "name:en", "name:de", "name:ko",
-    "name:ja", "name:ja-Hira", "name:ja_kana", "name:ja_rm", "name:ja-Latn",
-)  # fmt: skip
-_ADDRESSED = ("addr:street", "addr:place", "addr:neighbourhood", "addr:quarter")
-_NOT_NAMED_BY_PEOPLE = {
-    "atm", "bench", "vending_machine", "parking_space", "parking_entrance", "waste_basket", "clock", "stop_position",
-    "city_block", "yes", "artwork", "switch", "signal",
-}  # fmt: skip
+_BEFORE_BARRIER = 1e-5
+"""Degrees between a barrier and the end of the road: a metre."""
+
+LONGEST, LONGEST_FERRY = 100, 1_000
+"""Kilometres between two neighbouring nodes beyond which a line is no street, and no ferry."""
+
+_SURELY_NEAR = 0.8
+"""Degrees of latitude and longitude together that are always fewer kilometres than `LONGEST`."""
+
+_UNDEFINED = 2**31 - 1
+"""The coordinate that osmium gives to a node which it has not seen."""
+
+Point = tuple[int, float, float]
+
+
+class LeftAside(Enum):
+    """Why something of a source is not part of the roads: what is said of one such thing, and of several."""
+
+    CUT = (
+        "way, wholly or in part, as the file lacks some of its nodes",
+        "ways, wholly or in part, as the file lacks some of their nodes",
+    )
+    UNNUMBERED = (
+        "way, wholly or in part, as some of its nodes have negative ids (osmium renumber gives them others)",
+        "ways, wholly or in part, as some of their nodes have negative ids (osmium renumber gives them others)",
+    )
+    BEYOND = (
+        "way, wholly or in part, as some of its nodes lie outside the world",
+        "ways, wholly or in part, as some of their nodes lie outside the world",
+    )
+    GAP = (
+        f"way with a gap of more than {LONGEST} km (a ferry: {LONGEST_FERRY:,} km) between two nodes",
+        f"ways with a gap of more than {LONGEST} km (ferries: {LONGEST_FERRY:,} km) between two nodes",
+    )
+    MOVED = (
+        "second place of a node that stands twice in the file",
+        "second places of nodes that stand twice in the file",
+    )
+    REPEATED = (
+        "repetition of a node, way or relation, of which the newest counts",
+        "repetitions of nodes, ways or relations, of which the newest count",
+    )
+    ELSEWHERE = (
+        "node that lies elsewhere in another extract",
+        "nodes that lie elsewhere in another extract",
+    )
+    UNFITTING = (
+        "piece of a way that does not fit what another extract has of it",
+        "pieces of ways that do not fit what another extract has of them",
+    )
+    CONDITIONAL = (
+        "turn restriction that holds at certain times only",
+        "turn restrictions that hold at certain times only",
+    )
+    CHAINED = (
+        "turn restriction that leads over more than one way",
+        "turn restrictions that lead over more than one way",
+    )
+    LAME = (
+        "turn restriction without the ways or the node that it needs",
+        "turn restrictions without the ways or the node that they need",
+    )
+    UNPLACED = (
+        "turn restriction that could not be placed: a way that it names is not driven, or ends elsewhere",
+        "turn restrictions that could not be placed: ways that they name are not driven, or end elsewhere",
+    )
+    TRAPPED = (
+        "direction of a street that no turn joins with the rest",
+        "directions of streets that no turn joins with the rest",
+    )
+
+    def told(self, count: int) -> str:
+        """Say how many."""
+        one, several = self.value
+        return f"Left aside: {count:,} {one if count == 1 else several}."
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A piece of a driven way whose nodes all lie in the extract; nodes: (OSM id, lon, lat) in their order."""
+    """A piece of a driven way whose nodes all lie in the extract; nodes: (OSM id, lon, lat) in their order.
+
+    whole: nothing of the way is missing. private: driven only where a vehicle's own way begins or ends.
+    """
 
     id: int
     tags: Tags
-    nodes: tuple[tuple[int, float, float], ...]
+    nodes: tuple[Point, ...]
+    whole: bool = True
+    private: bool = False
 
 
-def driven_ways(path: Path) -> Iterator[Way]:
-    """List the ways that vehicles may use; a way cut by the extract's border gives its pieces. Raises RoadError."""
-    with _readable(path):
-        ways = osmium.FileProcessor(path).with_locations().with_filter(osmium.filter.EntityFilter(osmium.osm.WAY))
-        for way in ways.with_filter(osmium.filter.KeyFilter("highway")):
-            assert isinstance(way, osmium.osm.Way)
-            tags = {tag.k: tag.v for tag in way.tags}
-            if is_driven(tags):
-                yield from (Way(way.id, tags, piece) for piece in _pieces(way.nodes))
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """From one way over a node or over another way (one of both is given): `to_way` is forbidden, or the only way."""
+
+    only: bool
+    from_way: int
+    to_way: int
+    node: int | None = None
+    way: int | None = None
 
 
-def named_things(path: Path) -> list[Entry]:
-    """List named amenities, shops, stops and streets, and addresses with their names in every tagged language."""
-    found: list[Entry] = []
-    keys = osmium.filter.KeyFilter("name", "addr:housenumber")
-    with _readable(path):
-        for item in osmium.FileProcessor(path).with_areas(keys).with_filter(keys):
-            place = _place(item)
-            if place:
-                tags = {tag.k: tag.v for tag in item.tags}
-                found.extend(_entries(tags, place))
-    streets = {entry.name: entry.aliases for entry in found if entry.kind == STREET}
-    return [_with_street_aliases(entry, streets) for entry in found]
+@dataclass(frozen=True, slots=True)
+class Roads:
+    """The driven ways, the tags of nodes on them, turn restrictions, and what was left aside, by reason.
+
+    A node where the road is closed (a bollard) stands once for each way that ends there, under negative ids.
+    """
+
+    ways: list[Way]
+    nodes: dict[int, Tags]
+    restrictions: list[Restriction]
+    ignored: Counter[LeftAside] = field(default_factory=Counter)
+
+
+def read_roads(path: Path, rules: Rules) -> Roads:
+    """Read the roads of a sorted extract for one vehicle; a way cut by the extract's border gives its pieces.
+
+    Raises RoadError when the file cannot be read.
+    """
+    driven: list[Way] = []
+    nodes: dict[int, Tags] = {}
+    restrictions: dict[Restriction, None] = {}
+    ignored: Counter[LeftAside] = Counter()
+    keys = osmium.filter.KeyFilter("highway", "barrier", "railway", "route", "restriction", "type")
+    with readable(path):
+        for item in osmium.FileProcessor(path).with_locations().with_filter(keys):
+            tags = {tag.k: tag.v for tag in item.tags}
+            if isinstance(item, osmium.osm.Node):
+                nodes[item.id] = tags
+            elif isinstance(item, osmium.osm.Way):
+                driven += _driven(item, tags, rules.vehicle, ignored)
+            elif isinstance(item, osmium.osm.Relation) and tags.get("type") == "restriction":
+                restrictions.update(dict.fromkeys(_restrictions(item, tags, rules.vehicle, ignored)))
+    return _tidied(Roads(driven, nodes, [*restrictions], ignored), rules.vehicle)
+
+
+def _driven(way: osmium.osm.Way, tags: Tags, vehicle: Vehicle, ignored: Counter[LeftAside]) -> list[Way]:
+    let_in = access(tags, vehicle)
+    if let_in is Access.CLOSED:
+        return []
+    parts, reasons = pieces(way.nodes, tags)
+    ignored.update(reasons)
+    return [Way(way.id, tags, piece, not reasons, let_in is Access.PRIVATE) for piece in parts]
+
+
+def _restrictions(
+    relation: osmium.osm.Relation, tags: Tags, vehicle: Vehicle, ignored: Counter[LeftAside]
+) -> Iterator[Restriction]:
+    """Read what binds this vehicle; several ways of entry or exit give a restriction each."""
+    if any(key.startswith("restriction") and key.endswith(":conditional") for key in tags):
+        ignored[LeftAside.CONDITIONAL] += 1
+    keys = [*(f"restriction:{mode}" for mode in vehicle.modes), "restriction"]
+    said = next((tags[key] for key in keys if key in tags), "")
+    if not said.startswith(("no_", "only_")) or _is_exempt(tags, vehicle):
+        return
+    members: dict[str, list[osmium.osm.RelationMember]] = {"from": [], "via": [], "to": []}
+    for member in relation.members:
+        members.get(member.role, []).append(member)
+    starts, ends = ([one.ref for one in members[role] if one.type == "w"] for role in ("from", "to"))
+    via = [(one.type, one.ref) for one in members["via"]]
+    if not starts or not ends or len(via) != 1 or via[0][0] == "r":
+        is_chain = starts and ends and len(via) > 1 and {kind for kind, _ in via} == {"w"}
+        ignored[LeftAside.CHAINED if is_chain else LeftAside.LAME] += 1
+        return
+    (kind, ref), only = via[0], said.startswith("only_")
+    for start, end in product(starts, ends):
+        yield Restriction(only, start, end, node=ref if kind == "n" else None, way=ref if kind == "w" else None)
+
+
+def _is_exempt(tags: Tags, vehicle: Vehicle) -> bool:
+    return not {mode.strip() for mode in tags.get("except", "").split(";")}.isdisjoint(vehicle.modes)
+
+
+def _tidied(roads: Roads, vehicle: Vehicle) -> Roads:
+    """Make one of nodes that lie on each other along a way, and close the road at its barriers."""
+    same = _same_nodes(roads.ways)
+    ways = [_renamed(way, same) for way in roads.ways] if same else roads.ways
+    on_roads = {node for way in ways for node, _, _ in way.nodes}
+    nodes: dict[int, Tags] = {}
+    for node, tags in roads.nodes.items():
+        name = same.get(node, node)
+        if name in on_roads:
+            nodes[name] = {**nodes.get(name, {}), **tags}
+    closed = {node for node, tags in nodes.items() if passage(tags, vehicle) is Access.CLOSED}
+    gates = {node for node, tags in nodes.items() if passage(tags, vehicle) is Access.PRIVATE}
+    ways = list(_cut(ways, closed, gates, min(0, *on_roads))) if closed or gates else ways
+    restrictions = [_renamed_via(one, same) for one in roads.restrictions] if same else roads.restrictions
+    kept = {node: tags for node, tags in nodes.items() if node not in closed}
+    return Roads([way for way in ways if len(way.nodes) > 1], kept, restrictions, roads.ignored)
+
+
+def _same_nodes(ways: Iterable[Way]) -> dict[int, int]:
+    """Nodes at the same spot, one after the other on a way, by the least id among them: no street has no length."""
+    same: dict[int, int] = {}
+
+    def root(node: int) -> int:
+        while node in same:
+            node = same[node]
+        return node
+
+    for way in ways:
+        for (a, *at), (b, *there) in pairwise(way.nodes):
+            if at == there:
+                least, other = sorted((root(a), root(b)))
+                if least != other:
+                    same[other] = least
+    return {node: root(node) for node in same}
+
+
+def _renamed(way: Way, same: dict[int, int]) -> Way:
+    names = [(same.get(node, node), lon, lat) for node, lon, lat in way.nodes]
+    fresh = [names[0], *(b for a, b in pairwise(names) if a[0] != b[0])]
+    return replace(way, nodes=tuple(fresh))
+
+
+def _renamed_via(one: Restriction, same: dict[int, int]) -> Restriction:
+    return one if one.node is None else replace(one, node=same.get(one.node, one.node))
+
+
+def _cut(ways: Iterable[Way], closed: set[int], gates: set[int], least: int) -> Iterator[Way]:
+    """End ways at closed nodes, each at an end of its own (ids below `least`); beside a private gate, private."""
+    for way in ways:
+        nodes = list(way.nodes)
+        breaks = [k for k, (node, _, _) in enumerate(nodes) if node in closed]
+        beside = {b for k, (node, _, _) in enumerate(nodes) if node in gates for b in (k - 1, k, k + 1)}
+        if not breaks and not beside:
+            yield way
+            continue
+        borders = sorted({0, *breaks, *beside, len(nodes) - 1} & set(range(len(nodes))))
+        for first, last in pairwise(borders):
+            piece = nodes[first : last + 1]
+            for k, inside in ((0, 1), (-1, -2)):
+                if piece[k][0] in closed:
+                    least -= 1
+                    piece[k] = (least, *_before(piece[k], piece[inside]))
+            at_gate = piece[0][0] in gates or piece[-1][0] in gates
+            whole = way.whole and len(borders) == 2
+            yield replace(way, nodes=tuple(piece), whole=whole, private=way.private or at_gate)
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into a RoadError that names it."""
     if not path.is_file():
         raise RoadError(f"{path} does not exist. Name an OpenStreetMap extract ({', '.join(SUFFIXES)}).")
     try:
         yield
-    except (RuntimeError, OSError, ValueError) as error:
+    except (RuntimeError, OSError, ValueError, osmium.InvalidLocationError) as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RoadError(
             f"{path} cannot be read as OpenStreetMap data ({what}). "
@@ -73,72 +272,40 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _pieces(nodes: osmium.osm.WayNodeList) -> Iterator[tuple[tuple[int, float, float], ...]]:
-    piece: list[tuple[int, float, float]] = []
+def pieces(nodes: osmium.osm.NodeRefList, tags: Tags) -> tuple[list[tuple[Point, ...]], set[LeftAside]]:
+    """Cut a way where nodes are missing or too far apart, and say why; a node named twice in a row stands once."""
+    longest = LONGEST_FERRY if tags.get("route") == FERRY else LONGEST
+    found: list[list[Point]] = [[]]
+    reasons: set[LeftAside] = set()
     for node in nodes:
+        line = found[-1]
         if not node.location.valid():
-            if len(piece) > 1:
-                yield tuple(piece)
-            piece = []
-        elif not piece or piece[-1][0] != node.ref:
-            piece.append((node.ref, node.location.lon, node.location.lat))
-    if len(piece) > 1:
-        yield tuple(piece)
+            reasons.add(_lack(node))
+            found.append([])
+            continue
+        point = (node.ref, node.location.lon, node.location.lat)
+        if line and _is_gap(line[-1], point, longest):
+            reasons.add(LeftAside.GAP)
+            found.append([point])
+        elif not line or line[-1][0] != node.ref:
+            line.append(point)
+    return [tuple(line) for line in found if len(line) > 1], reasons
 
 
-def _place(item: object) -> Place | None:
-    """The middle of its corners is good enough to name it; closed ways are seen as ways, other areas by their rings."""
-    if isinstance(item, osmium.osm.Node):
-        return _middle([item.location])
-    if isinstance(item, osmium.osm.Way):
-        corners = [node.location for node in item.nodes]
-        return _middle(corners[:-1] if item.is_closed() else [corners[len(corners) // 2]])
-    if isinstance(item, osmium.osm.Area) and not item.from_way():
-        return _middle([node.location for ring in item.outer_rings() for node in ring])
-    return None
+def _lack(node: osmium.osm.NodeRef) -> LeftAside:
+    if node.location.x != _UNDEFINED:
+        return LeftAside.BEYOND
+    return LeftAside.UNNUMBERED if node.ref < 0 else LeftAside.CUT
 
 
-def _middle(corners: list[osmium.osm.Location]) -> Place | None:
-    valid = [corner for corner in corners if corner.valid()]
-    if not valid:
-        return None
-    return Place(round(sum(c.lat for c in valid) / len(valid), 6), round(sum(c.lon for c in valid) / len(valid), 6))
+def _is_gap(a: Point, b: Point, longest: int) -> bool:
+    if abs(a[1] - b[1]) + abs(a[2] - b[2]) < _SURELY_NEAR:
+        return False
+    return metres(Place(a[2], a[1]), Place(b[2], b[1])) > 1000 * longest
 
 
-def _entries(tags: Tags, place: Place) -> Iterator[Entry]:
-    kind = _kind(tags)
-    if "name" in tags and kind:
-        names = dict.fromkeys(part.strip() for key in _NAMES for part in tags.get(key, "").split(";"))
-        yield Entry(tags["name"], kind, place, tuple(name for name in names if name and name != tags["name"]))
-    address = _address(tags)
-    if address:
-        yield Entry(address, ADDRESS, place)
-
-
-def _kind(tags: Tags) -> str | None:
-    if tags.get("highway") == "bus_stop":
-        return "bus stop"
-    if "highway" in tags:
-        return STREET if tags["highway"] not in {"platform", "elevator", "steps", "corridor"} else None
-    key = next((key for key in _KEYS if key in tags), None)
-    value = tags[key] if key else None
-    if value == "social_facility":
-        value = tags.get("social_facility", value)
-    if value is None or (value in _NOT_NAMED_BY_PEOPLE and key != "shop"):
-        return None
-    return "shop" if value == "yes" else value.replace("_", " ")
-
-
-def _address(tags: Tags) -> str | None:
-    """Street and number; in Japan, where streets have no names, quarter, block and number."""
-    where = next((tags[key] for key in _ADDRESSED if key in tags), None)
-    number = "-".join(tags[key] for key in ("addr:block_number", "addr:housenumber") if key in tags)
-    return f"{where} {number}" if where and "addr:housenumber" in tags else None
-
-
-def _with_street_aliases(entry: Entry, streets: dict[str, tuple[str, ...]]) -> Entry:
-    """An address is also known by its street's other names: Mannerheimvägen 22."""
-    street, _, number = entry.name.rpartition(" ")
-    if entry.kind != ADDRESS or not streets.get(street):
-        return entry
-    return Entry(entry.name, entry.kind, entry.place, tuple(f"{name} {number}" for name in streets[street]))
+def _before(barrier: Point, inside: Point) -> tuple[float, float]:
+    """Where the road ends before a barrier, so that both its sides can be told apart: (lon, lat)."""
+    lon, lat = inside[1] - barrier[1], inside[2] - barrier[2]
+    share = min(_BEFORE_BARRIER / max(abs(lon), abs(lat), 1e-7), 1 / 3)
+    return round(barrier[1] + share * lon, 7), round(barrier[2] + share * lat, 7)

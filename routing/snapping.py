@@ -1,102 +1,90 @@
-"""From a point anywhere to a spot on the nearest street, and back from streets to lines on the map."""
+"""From a point anywhere to a spot at the kerb of the nearest street, and back from streets to lines on the map."""
 
 from dataclasses import dataclass
-from math import cos, isfinite, radians
+from itertools import pairwise
+from math import isfinite
 
 import numpy as np
-import shapely
-from shapely.ops import substring
+from numpy.typing import NDArray
 
-from routing.area import EARTH_RADIUS, metres
-from routing.streets import E7, ONE_WAY, Streets, Stretch
+from routing.area import metres
+from routing.drives import Spot
+from routing.lines import Lines
+from routing.streets import E7, ONE_WAY, Streets, Stretches
 from routing.times import Place
 
 MAX_SNAP = 250
 """Metres from a place to the nearest road beyond which no vehicle can serve it."""
 
-_DEGREE = radians(1) * EARTH_RADIUS
+KERB = (2.0, 1.0, 0.5)
+"""Metres beside the middle of a street at which a place on the road may stand, on the side of its traffic."""
+
+CORNER = 5.0
+"""Metres from a junction within which no vehicle stops."""
+
+_ON_THE_LINE = 0.3
+"""Metres within which coordinates cannot say on which side of a street a place lies."""
+
+
+Line = NDArray[np.float64]
+"""A line on the map, [points, 2], as (lon, lat)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snap:
-    """A place on the road, and the metres from the asked point to it."""
+    """A place at the roadside, and the metres from the asked point to it."""
 
     place: Place
     walk: int
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A point of the road graph: on a street, `along` seconds after its tail and `against` seconds after its head.
-
-    share: of the street's length from its tail. node: the junction that it is (it is on all its streets then), or -1.
-    """
-
-    street: int
-    along: int
-    against: int
-    share: float
-    node: int = -1
-
-    @property
-    def at_node(self) -> bool:
-        return self.node >= 0
-
-
 class Roadside:
-    """Streets as lines in local metres (equirectangular about the middle of the area), in a search tree."""
+    """Both sides of all streets."""
 
     def __init__(self, streets: Streets) -> None:
         self._streets = streets
-        self._middle_lat = float(np.median(streets.nodes[:, 1])) * E7
-        self._scale = np.array([cos(radians(self._middle_lat)) * _DEGREE, _DEGREE])
-        parts = np.repeat(np.arange(len(streets.tail)), np.diff(streets.first))
-        self._lines = shapely.linestrings(streets.points * (E7 * self._scale), indices=parts)
-        self._tree = shapely.STRtree(self._lines)
+        self._lines = Lines(streets.first, streets.points, ~streets.no_stopping)
+        self._is_closed, self._is_left_hand = bool(streets.no_stopping.all()), bool(streets.left_hand)
 
     def find_spot(self, place: Place) -> Spot | str:
-        """Find the spot of the nearest street; a sentence for a person where there is none."""
+        """Find the spot on the nearest street, on the side of the place; a sentence for a person where none is."""
         wrong = _wrong_coordinates(place)
         if wrong:
             return wrong
-        point = shapely.Point(place.lon * self._scale[0], place.lat * self._scale[1])
-        street = int(self._tree.nearest(point))
-        share = float(shapely.line_locate_point(self._lines[street], point, normalized=True))
-        away = metres(place, self._at(street, share)) if isfinite(share) else 0.0
+        if self._is_closed:
+            return "No road of this area lets a vehicle stop: all are motorways, ferries or tunnels."
+        street, share, left, lon, lat = self._lines.find(place.lat, place.lon, MAX_SNAP, CORNER)
+        away = metres(place, Place(lat, lon))
         if away > MAX_SNAP:
             return self._too_far(place, away)
-        return self._whole_second(street, share)
+        two_way = int(self._streets.backward[street]) != ONE_WAY
+        is_across = abs(left) >= _ON_THE_LINE and (left > 0) != self._is_left_hand
+        return Spot(street, two_way and is_across, share)
 
-    def street(self, street: int) -> tuple[int, int, int, int]:
-        """Give a street's tail and head, its seconds from tail to head, and back (or `ONE_WAY`)."""
-        of = self._streets
-        return int(of.tail[street]), int(of.head[street]), int(of.forward[street]), int(of.backward[street])
+    def place_at(self, spot: Spot) -> Place:
+        """Give a place at the kerb of a spot, which is served there: nearer to the middle where streets are close."""
+        side = 1 if self._is_left_hand != spot.backward else -1
+        places = [self._at(spot.street, spot.share, side * away) for away in KERB]
+        return next((place for place in places if self._arc_of(place) == spot.arc), places[-1])
 
     def place_of(self, spot: Spot) -> Place:
-        """Give the coordinates of a spot."""
-        return self._at(spot.street, spot.share)
+        """Give the coordinates of a spot in the middle of its street."""
+        return self._at(spot.street, spot.share, 0.0)
 
-    def line(self, stretches: list[Stretch]) -> tuple[tuple[float, float], ...]:
-        """Join parts of streets, each from one share of its length to another, to one line of (lon, lat)."""
-        joined: list[tuple[float, float]] = []
-        for street, start, end in stretches:
-            part = substring(self._lines[street], start, end, normalized=True)
-            points = (shapely.get_coordinates(part) / self._scale).round(6).tolist()
-            joined.extend((lon, lat) for lon, lat in points if not joined or joined[-1] != (lon, lat))
-        return tuple(joined) if len(joined) > 1 else (joined[0], joined[0])
+    def draw(self, stretches: Stretches) -> list[Line]:
+        """Draw each leg of a drive; a leg without a way is an empty line, any other has at least two points."""
+        first, points = self._lines.draw(stretches)
+        legs = [points[begin:end] for begin, end in pairwise(first.tolist())]
+        return [leg if len(leg) != 1 else np.repeat(leg, 2, axis=0) for leg in legs]
 
-    def _at(self, street: int, share: float) -> Place:
-        point = shapely.line_interpolate_point(self._lines[street], share, normalized=True)
-        lon, lat = (shapely.get_coordinates(point)[0] / self._scale).round(6).tolist()
-        return Place(lat, lon)
+    def _arc_of(self, place: Place) -> int | None:
+        spot = self.find_spot(place)
+        return spot.arc if isinstance(spot, Spot) else None
 
-    def _whole_second(self, street: int, share: float) -> Spot:
-        tail, head, forward, backward = self.street(street)
-        along = round(share * forward) if isfinite(share) else 0
-        if along in (0, forward):
-            return Spot(street, along, 0, along / forward, tail if along == 0 else head)
-        against = 0 if backward == ONE_WAY else backward - round(along * backward / forward)
-        return Spot(street, along, against, along / forward)
+    def _at(self, street: int, share: float, left: float) -> Place:
+        """Give the point at a share of a street, so many metres to the left of it."""
+        lon, lat = self._lines.at(street, share * self._lines.length(street), left)
+        return Place(round(lat, 6), round(lon, 6))
 
     def _too_far(self, place: Place, away: float) -> str:
         south, north = (float(edge(self._streets.nodes[:, 1])) * E7 for edge in (np.min, np.max))

@@ -1,33 +1,43 @@
-"""The prepared road network as flat arrays: one row per street between two junctions, whole seconds each way."""
+"""The prepared road network as flat arrays: one row per street between two junctions, tenths of a second each way."""
 
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, cast
-from zipfile import BadZipFile
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from routing.area import STREETS
-from routing.times import RoadError
 
 E7 = 1e-7
 """Degrees of one coordinate unit: OSM's own precision."""
 
 ONE_WAY = -1
-"""Seconds `backward` of a street that is driven only from `tail` to `head`."""
+"""What `backward` is of a street that is driven only from `tail` to `head`."""
 
-Stretch = tuple[int, float, float]
-"""A part of a street: its number, and the shares of its length at which the part begins and ends."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretches:
+    """Parts of streets, one after the other: leg k of a drive follows those in first[k]:first[k + 1].
+
+    street: its number. start, end: the shares of its length at which the part begins and ends.
+    """
+
+    first: NDArray[np.int32]
+    street: NDArray[np.int32]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Streets:
     """Streets and their shapes.
 
-    tail, head: node numbers (0..n-1) of both ends. forward, backward: seconds of the whole drive tail -> head and back.
-    length: metres. points: (lon, lat) in units of 1e-7 degrees; street s has points[first[s]:first[s + 1]], tail first.
-    nodes: (lon, lat) of each node in the same units.
+    tail, head: node numbers (0..n-1) of both ends. forward, backward: tenths of a second of the drive from tail to
+    head and back, at least 1. length: metres. points: (lon, lat) in units of 1e-7 degrees; street s has
+    points[first[s]:first[s + 1]], tail first. nodes: (lon, lat) of each node in the same units.
+
+    forward_delay, backward_delay: tenths spent at the end of the street before driving on (signals, gates). private:
+    driven only where a vehicle's way begins or ends. roundabout: part of one. no_stopping: nobody gets in or out there.
+    turning: per node, may a vehicle turn round there. restrictions: rows (is it the only way 0/1, from arc, over arc or
+    -1, to arc), where arc 2 * s is street s driven forward and 2 * s + 1 backward. left_hand: traffic keeps left (no
+    dimension).
     """
 
     tail: NDArray[np.int32]
@@ -38,24 +48,17 @@ class Streets:
     points: NDArray[np.int32]
     first: NDArray[np.int32]
     nodes: NDArray[np.int32]
-
-    @staticmethod
-    def load(folder: Path) -> "Streets":
-        """Read `area.npz`. Raises RoadError when it is missing or damaged."""
-        path = folder / STREETS
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return Streets(**{name: arrays[name] for name in _names()})
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise RoadError(f"{path} is missing or damaged ({error}). Prepare the area again.") from error
-
-    def save(self, folder: Path) -> None:
-        """Write `area.npz`; the same streets always give the same bytes."""
-        arrays = {name: getattr(self, name) for name in _names()}
-        np.savez(folder / STREETS, **cast(Any, arrays))
+    forward_delay: NDArray[np.int32]
+    backward_delay: NDArray[np.int32]
+    private: NDArray[np.bool_]
+    roundabout: NDArray[np.bool_]
+    no_stopping: NDArray[np.bool_]
+    turning: NDArray[np.bool_]
+    restrictions: NDArray[np.int32]
+    left_hand: NDArray[np.bool_]
 
     def both_ways(self) -> tuple[NDArray[np.int32], ...]:
-        """List every drivable direction as arrays (from node, to node, seconds, street, is it backward)."""
+        """List every drivable direction as arrays (from node, to node, tenths, street, is it backward)."""
         there, back = np.arange(len(self.tail)), np.flatnonzero(self.backward != ONE_WAY)
         return (
             np.concatenate((self.tail, self.head[back])),
@@ -64,7 +67,3 @@ class Streets:
             np.concatenate((there, back)).astype(np.int32),
             np.concatenate((np.zeros(len(there)), np.ones(len(back)))).astype(np.int32),
         )
-
-
-def _names() -> list[str]:
-    return [field.name for field in fields(Streets)]

@@ -1,13 +1,16 @@
 """Whole seconds between places: the only thing that `matching` knows about roads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
 
-import numpy as np
-from numpy.typing import NDArray
+if (
+    TYPE_CHECKING
+):  # who only measures between places needs no numpy: the process that reads strangers' files stays small
+    import numpy as np
+    from numpy.typing import NDArray
 
-Seconds = NDArray[np.int32]
+Seconds: TypeAlias = "NDArray[np.int32]"
 
 NO_WAY = 2**29
 """Seconds that `TravelTimes.table` holds where no road leads: more than any day has, and three of them fit an int32."""
@@ -19,6 +22,28 @@ class Place:
 
     lat: float
     lon: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Places(Sequence[Place]):
+    """Places that are asked about again and again: what roads prepare for this object they keep as long as it lives."""
+
+    listed: tuple[Place, ...]
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+    @overload
+    def __getitem__(self, at: int) -> Place: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Place, ...]: ...
+
+    def __getitem__(self, at: int | slice) -> Place | tuple[Place, ...]:
+        return self.listed[at]
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self.listed)
 
 
 class RoadError(Exception):
@@ -37,5 +62,8 @@ class TravelTimes(Protocol):
         ...
 
     def table(self, origins: Sequence[Place], destinations: Sequence[Place]) -> Seconds:
-        """Drive from each origin (row) to each destination (column), whole seconds; `NO_WAY` where no road leads."""
+        """Drive from each origin (row) to each destination (column), whole seconds; `NO_WAY` where no road leads.
+
+        Few against the same many again and again are answered fastest when the many are one and the same `Places`.
+        """
         ...

@@ -67,7 +67,12 @@ def test_the_demo_serves_half_of_those_who_ask(said: Said) -> None:
     assert said["requests"] == 60
     assert said["offered"] + sum(said["refused"].values()) == said["requests"]
     assert said["booked"] >= 30
-    assert said["booked"] == said["solver"]["after"]
+    assert said["booked"] == said["solver"]["after"] + said["absence"]["booked"]
+
+
+def test_an_absence_gives_its_seat_to_somebody_who_waits(said: Said) -> None:
+    assert said["absence"]["absent"] == 1
+    assert said["absence"]["booked"] >= 1
 
 
 def test_re_planning_is_no_worse_than_what_was_there(said: Said) -> None:

@@ -5,22 +5,48 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, render_template, request, send_from_directory, session
+from flask import Flask, Response, abort, render_template, request, send_from_directory, session
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 from flask_login import user_logged_in
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from matching import solver
 from routing.area import TILES
 from routing.times import RoadError
 from webapp.config import LANGUAGES, Settings, read_settings
 from webapp.db.store import Busy
 from webapp.db.store import NotFound as NoRecord
-from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed, NotFound, ServiceError
+from webapp.live import LiveTown
+from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed, NotFound, ServiceError, TooMany
 from webapp.town import Town, open_town
-from webapp.views import auth, city, desk, dispatcher, driver, resident, shared
+from webapp.views import (
+    absences,
+    agreements,
+    alerts,
+    auth,
+    board,
+    call_backs,
+    calls,
+    cards,
+    channels,
+    city,
+    desk,
+    dispatcher,
+    driver,
+    family,
+    letters,
+    papers,
+    registration,
+    resident,
+    rules,
+    shared,
+    signin,
+    steering,
+    tablets,
+)
+from webapp.warming import warm_requests
 
 LARGEST_UPLOAD = 20 * 2**20
 STATIC = Path(__file__).parent / "static"
@@ -31,41 +57,50 @@ CSP = (
 )
 
 
-def create_app(settings: Settings | None = None, *, town: Town | None = None) -> Flask:
+def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None = None) -> Flask:
     """Build the site for a town; without one, for the town of the settings, read from the environment by default.
 
-    A worker that brings no town is warm when this returns: no request of its own compiles anything.
+    A worker that brings no town is warm when this returns: no request of a resident compiles anything. It watches for
+    new roads by itself; whoever brings a town does that, if it is to be done.
     """
     if town is None:
-        solver.warm()
-    served = town or open_town(settings or read_settings())
+        warm_requests()
+    live = town if isinstance(town, LiveTown) else LiveTown(town or open_town(settings or read_settings()))
+    served = live.now().settings
     version = _static_version(STATIC)
     app = Flask(__name__, static_url_path=f"/static/{version}")
     app.config.update(
-        SECRET_KEY=served.settings.secret_key,
-        SECURITY_PASSWORD_SALT=served.settings.secret_key,
+        SECRET_KEY=served.secret_key,
+        SECURITY_PASSWORD_SALT=served.secret_key,
         MAX_CONTENT_LENGTH=LARGEST_UPLOAD + 2**20,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SECURE=served.settings.https,
+        SESSION_COOKIE_SECURE=served.https,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=True,
         WTF_CSRF_SSL_STRICT=False,
         STATIC_VERSION=version,
         SEND_FILE_MAX_AGE_DEFAULT=ONE_YEAR,
     )
-    app.extensions["noriai"] = served
+    app.extensions["noriai"] = live
+    if served.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, *[served.proxies] * 3)  # type: ignore[method-assign]
     Babel(app, locale_selector=shared.language, default_translation_directories="locale")
-    CSRFProtect(app)
-    auth.add_security(app, served)
-    user_logged_in.connect(_speak_their_language, app)
-    for pages in (auth.pages, resident.pages, desk.pages, dispatcher.pages, driver.pages, city.pages):
+    CSRFProtect(app).exempt(channels.hooks)
+    auth.add_security(app)
+    user_logged_in.connect(_read_as_before, app)
+    for_residents = (auth, signin, cards, resident)
+    at_desk = (desk, calls, call_backs, registration, letters)
+    for_staff = (dispatcher, board, alerts, papers, steering, absences, driver, tablets, city, rules, agreements)
+    for pages in (*(view.pages for view in (*for_residents, *at_desk, *for_staff)), channels.hooks, family.links):
         app.register_blueprint(pages)
     _add_words(app)
-    _add_files(app, served)
+    _add_files(app)
     _add_errors(app)
     app.before_request(_refuse_control_characters)
     app.after_request(_harden)
+    if town is None:
+        live.watch()
     return app
 
 
@@ -77,20 +112,32 @@ def _static_version(folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _speak_their_language(_app: Flask, user: Any, **_: Any) -> None:
+def _read_as_before(_app: Flask, user: Any, **_: Any) -> None:
     if user.row.language:
         session.setdefault("language", user.row.language)
+    session.setdefault("text_size", user.row.text_size)
+    session.setdefault("contrast", user.row.contrast)
 
 
 def _add_words(app: Flask) -> None:
     for write in (
+        shared.write_card_number,
+        shared.write_date_of,
+        shared.write_trip_of,
         shared.write_clock,
         shared.write_day,
+        shared.write_short_day,
         shared.write_instant,
+        shared.write_until,
+        shared.write_instant_day,
         shared.write_money,
         shared.write_walk,
         shared.write_minutes,
         shared.write_span,
+        shared.write_hours,
+        shared.write_name,
+        shared.write_end,
+        shared.write_spot,
     ):
         app.jinja_env.filters[write.__name__.removeprefix("write_")] = write
     app.jinja_env.globals["rule_text"] = shared.rule_text
@@ -102,23 +149,33 @@ def _frame() -> dict[str, Any]:
     spoken = shared.language()
     served = shared.town()
     return {
-        "nav": shared.navigation(),
+        "nav": alerts.with_count(shared.navigation()),
         "languages": [(code, name, code == spoken) for code, name in LANGUAGES.items()],
+        "reading": shared.reading(),
         "desk_phone": served.settings.desk_phone,
+        "sign_in_url": shared.sign_in_page(),
         "form_key": secrets.token_urlsafe(12),
     }
 
 
-def _add_files(app: Flask, served: Town) -> None:
-    @app.get("/roads.pmtiles")
-    def roads() -> Response:
-        """The road map of the area, in ranges, as MapLibre asks for it."""
-        return send_from_directory(served.settings.area_folder, TILES, conditional=True, max_age=3600)
+def _add_files(app: Flask) -> None:
+    @app.get("/roads/<int:number>.pmtiles")
+    def roads(number: int) -> Response:
+        """The road map of one of the areas, in ranges, as MapLibre asks for it."""
+        folders = shared.town().settings.area_folders
+        if number >= len(folders):
+            abort(404)
+        return send_from_directory(folders[number], TILES, conditional=True, max_age=3600)
 
     @app.get("/service-worker.js")
     def service_worker() -> Response:
         """The worker that keeps a driver's last manifest; from the root, so that it may serve every page."""
         return send_from_directory(str(app.static_folder), "sw.js", max_age=0)
+
+    @app.get("/push-worker.js")
+    def push_worker() -> Response:
+        """The worker that shows messages; apart from the one above, which keeps pages for drivers."""
+        return send_from_directory(str(app.static_folder), "push-worker.js", max_age=0)
 
 
 def _add_errors(app: Flask) -> None:
@@ -130,6 +187,7 @@ def _add_errors(app: Flask) -> None:
         NotAllowed: 403,
         Conflict: 409,
         Gone: 409,
+        TooMany: 429,
         RoadError: 422,
     }
     for kind, status in answers.items():

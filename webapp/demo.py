@@ -3,7 +3,7 @@
 import csv
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -11,16 +11,19 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-from matching import solver
+from matching import absence, insertion
 from matching.metrics import day_figures
+from matching.model import Run, TripRequest
 from matching.plan import Progress
 from routing.times import Place
 from webapp import service_day
 from webapp.db import tables
 from webapp.db.store import Door
+from webapp.holiday_tables import Holidays
 from webapp.resources import data_path
-from webapp.services import accounts, booking, planning, schedules
+from webapp.services import absences, accounts, agreements, booking, family, planning, schedules, wishes, wording
 from webapp.town import Town, utc_now
+from webapp.warming import warm
 
 PASSWORD = "noriai-demo"
 OPERATORS = {
@@ -52,6 +55,7 @@ class Demo:
     refused: Counter[str] = field(default_factory=Counter)
     offer_ms: list[float] = field(default_factory=list)
     solver: dict[str, float] = field(default_factory=dict)
+    absence: dict[str, int] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     revisions_judged: int = 0
     promises_broken: int = 0
@@ -77,6 +81,7 @@ class Demo:
             "promises_broken": self.promises_broken,
             "revisions_judged": self.revisions_judged,
             "solver": self.solver,
+            "absence": self.absence,
             "offer_ms": {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1)},
             **self.figures,
             "seconds": self.seconds,
@@ -85,9 +90,9 @@ class Demo:
 
 def play(town: Town, clock: DemoClock, *, solve: int, tell: Callable[[str, int, int], None]) -> Demo:
     """Fill an empty town with the demo day and run it; `tell` hears of each step how far it is (name, done, of)."""
-    demo = Demo(next_weekday(town.today()))
+    demo = Demo(next_weekday(town.today(), town.holidays))
     with demo.step("warm up"):
-        solver.warm(lambda done, of: tell("warm up", done, of))
+        warm(lambda done, of: tell("warm up", done, of))
     with demo.step("schedules"):
         settle(town, tell)
     with town.store.read() as records:
@@ -98,6 +103,8 @@ def play(town: Town, clock: DemoClock, *, solve: int, tell: Callable[[str, int, 
     clock.instant = None
     with demo.step("re-plan"):
         _replan(town, demo, solve, tell)
+    with demo.step("absence"):
+        _absence(town, demo)
     with demo.step("verify"):
         demo.revisions_judged, faults = planning.verify(town)
         demo.promises_broken = len(faults)
@@ -121,12 +128,13 @@ def settle(town: Town, tell: Callable[[str, int, int], None] = lambda *_: None) 
     for n, (name, (operator, _)) in enumerate(OPERATORS.items()):
         tell("schedules", n, len(OPERATORS))
         _upload(town, data_path("demo", name), operator)
+        _agree(town, operator)
 
 
-def next_weekday(day: date) -> date:
-    """The next day from Monday to Friday after a day."""
-    later = day + timedelta(days=1)
-    return later if later.weekday() < 5 else later + timedelta(days=7 - later.weekday())
+def next_weekday(day: date, holidays: Holidays) -> date:
+    """The next day from Monday to Friday after a day that is no holiday."""
+    later = (day + timedelta(days=k) for k in range(1, 14))
+    return next(one for one in later if one.weekday() < 5 and not holidays.call(one))
 
 
 def read_table(name: str) -> list[dict[str, str]]:
@@ -157,13 +165,15 @@ def _people(town: Town) -> None:
 
     def change(door: Door) -> None:
         for row in members:
-            guardian = row["guardian_email"]
-            door.put(
-                tables.Member(
-                    operator_id=codes[row["operator"]], code=row["code"], name=row["name"], guardian_email=guardian
-                )
-            )
+            door.put(tables.Member(operator_id=codes[row["operator"]], code=row["code"], name=row["name"]))
+            actor = door.find_user(email=staff[row["operator"]])
+            if row["guardian_email"] and actor:
+                whose, told = family.Subject(codes[row["operator"]], row["code"]), row["guardian_email"]
+                since, kinds = town.today(), wording.NEWS
+                agreed = family.draft(town, whose, told, kinds, starts=since, ends=None, basis="paper", actor=actor.id)
+                family.add(door, agreed)
 
+    staff = {row["operator"]: row["email"] for row in users if row["role"] == "dispatcher"}
     town.store.commit(change)
 
 
@@ -177,7 +187,26 @@ def _upload(town: Town, path: Path, operator: str) -> None:
     with town.store.read() as records:
         actor = next(u for u in records.list_users("dispatcher") if u.operator_id == operator)
     row = schedules.upload(town, path.read_bytes(), path.name, operator=operator, actor=actor.id)
-    schedules.confirm(town, row.id, operator=operator, actor=actor.id)
+    shown = schedules.look(town, row.id, operator=operator).shown
+    schedules.confirm(town, row.id, operator=operator, actor=actor.id, shown=shown)
+
+
+def _agree(town: Town, operator: str) -> None:
+    """Let the town and an operator sign that all its runs are open to residents for a year."""
+    with town.store.read() as records:
+        hall = records.list_users("town")[0]
+        other = next(u for u in records.list_users("dispatcher") if u.operator_id == operator)
+    terms = agreements.Terms(
+        operator=operator,
+        starts=town.today(),
+        ends=town.today() + timedelta(days=365),
+        price=100,
+        per="ride",
+        liability="Residents are insured by the town from boarding to alighting.",
+    )
+    row = agreements.draft(town, terms, key=agreements.new_key(), actor=hall.id)
+    agreements.sign(town, row.id, actor=hall.id)
+    agreements.sign(town, row.id, actor=other.id, operator=operator)
 
 
 def _requests(town: Town, clock: DemoClock, demo: Demo, tell: Callable[[str, int, int], None]) -> None:
@@ -220,7 +249,7 @@ def _ask(town: Town, demo: Demo, row: dict[str, str], *, rider: tables.User, des
     demo.offer_ms.append((time.perf_counter() - began) * 1000)
     if answer.refusal is not None:
         demo.refused[answer.refusal.rule.value] += 1
-        booking.wait(town, request.id)
+        booking.wait(town, request.id, at_once=True)  # the demo's residents said so: nobody is there to answer
         return
     demo.offered += 1
     booking.book(town, answer.offers[0][1], key=request.id, actor=actor)
@@ -237,6 +266,40 @@ def _replan(town: Town, demo: Demo, solve: int, tell: Callable[[str, int, int], 
     seconds = round(time.perf_counter() - began, 1)
     found = {"before": done.before, "after": done.after, "upper_bound": done.upper_bound}
     demo.solver = {**found, "seconds": seconds}
+
+
+def _absence(town: Town, demo: Demo) -> None:
+    """Let one member stay at home whose seat, or way, somebody on the waiting list can use."""
+    with town.store.read() as records:
+        runs = [(town.freeze(run), records.run_members(run.id)) for run in records.list_runs(demo.day)]
+        waiting = records.list_requests(service_date=demo.day, status="waiting")
+        rows = [(row, records.get_user(row.rider_id)) for row in waiting]
+        actors = {user.operator_id: user.id for user in records.list_users("dispatcher")}
+    wishes_ = [wishes.trip_request(town, row, rider, [run for run, _ in runs]) for row, rider in rows]
+    demo.absence = {"waiting": len(waiting), "absent": 0, "booked": 0}
+    found = _who_makes_room(town, runs, wishes_)
+    if found is None:
+        return
+    run, code = found
+    person = absences.find_member(town, code, operator=run.operator)
+    absences.enter(town, person, [demo.day], actor=actors[run.operator])
+    with town.store.read() as records:
+        left = records.list_requests(service_date=demo.day, status="waiting")
+    demo.absence |= {"absent": 1, "booked": len(waiting) - len(left)}
+
+
+def _who_makes_room(
+    town: Town, runs: Sequence[tuple[Run, Mapping[str, str]]], waiting: Sequence[TripRequest]
+) -> tuple[Run, str] | None:
+    """Find the first member without whom a run could carry somebody who waits."""
+    for run, members in runs:
+        if not run.policy.riders:
+            continue
+        for code in dict.fromkeys(members.values()):
+            without = absence.take_off(run, {ride for ride, one in members.items() if one == code}, town.roads)
+            if without and any(insertion.best(wish, [without], town.roads) for wish in waiting):
+                return run, code
+    return None
 
 
 def _instant(town: Town, day: date, clock: str) -> datetime:

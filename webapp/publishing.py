@@ -7,9 +7,11 @@ from datetime import date
 
 from matching.model import DAY, LATEST, Capacity, Detour, Load, Policy, Ride, Run, Stop, Window
 from routing.area import metres
+from routing.pace import DayKind, Factors
 from routing.places import STREET, PlaceIndex
 from routing.times import Place, UnreachablePlace
 from webapp.files.scheduled import PlaceEntry, ScheduledRun, ScheduledStop, ScheduleFile, Vehicle, committed_rides
+from webapp.holiday_tables import NO_HOLIDAYS, Holidays
 
 LONGEST_COMMITTED_RIDE = 2 * 3600
 """Seconds aboard for a committed rider whose schedule names no limit (Finnish law allows 2.5 h a day to the young)."""
@@ -39,41 +41,63 @@ class Located:
     private: tuple[bool, ...]
 
 
-def locate(scheduled: ScheduledRun, file: ScheduleFile, places: PlaceIndex) -> Located:
-    """Find each stop by its own coordinates, else by the file's places, else by its address or name on the map.
+class Locator:
+    """Finds the stops of a file's runs; each name is looked for once, however many stops bear it."""
 
-    A name that several places bear is nobody's address: such a stop counts as not found.
-    """
-    found, labels, private = [], [], []
-    for stop in scheduled.stops:
-        entry = file.places.get(stop.stop_code) or _named(file, stop.place_name)
-        found.append(_place(stop, entry, places))
-        labels.append(stop.place_name or (entry.name if entry else "") or stop.address or stop.stop_code)
-        private.append(bool(entry and entry.private) or not stop.residents)
-    return Located(tuple(found), tuple(labels), tuple(private))
+    def __init__(self, file: ScheduleFile, places: PlaceIndex) -> None:
+        self._by_code = file.places
+        self._by_name: dict[str, PlaceEntry] = {}
+        for entry in file.places.values():
+            self._by_name.setdefault(entry.name, entry)
+        self._places = places
+        self._found: dict[str, Place | None] = {}
 
+    def locate(self, scheduled: ScheduledRun) -> Located:
+        """Find each stop by its own coordinates, else by the file's places, else by its address or name on the map.
 
-def _named(file: ScheduleFile, name: str) -> PlaceEntry | None:
-    return next((entry for entry in file.places.values() if name and entry.name == name), None)
+        A name that several places bear is nobody's address: such a stop counts as not found.
+        """
+        found, labels, private = [], [], []
+        for stop in scheduled.stops:
+            named = self._by_name.get(stop.place_name) if stop.place_name else None
+            entry = self._by_code.get(stop.stop_code) or named
+            found.append(self._place(stop, entry))
+            labels.append(stop.place_name or (entry.name if entry else "") or stop.address or stop.stop_code)
+            private.append(bool(entry and entry.private) or not stop.residents)
+        return Located(tuple(found), tuple(labels), tuple(private))
 
+    def _place(self, stop: ScheduledStop, entry: PlaceEntry | None) -> Place | None:
+        for lat, lon in ((stop.lat, stop.lon), (entry.lat, entry.lon) if entry else (None, None)):
+            if lat is not None and lon is not None:
+                return Place(round(lat, 6), round(lon, 6))
+        text = stop.address or (entry.address if entry else "") or stop.place_name
+        if text not in self._found:
+            self._found[text] = self._on_map(text)
+        return self._found[text]
 
-def _place(stop: ScheduledStop, entry: PlaceEntry | None, places: PlaceIndex) -> Place | None:
-    for lat, lon in ((stop.lat, stop.lon), (entry.lat, entry.lon) if entry else (None, None)):
-        if lat is not None and lon is not None:
-            return Place(round(lat, 6), round(lon, 6))
-    text = stop.address or (entry.address if entry else "") or stop.place_name
-    hits = places.search(text, MOST_NAMESAKES) if text else []
-    exact = [hit for hit in hits if hit.name.casefold() == text.casefold()]
-    things = [hit for hit in exact if hit.kind != STREET]  # a bus stop often bears the name of its street
-    chosen = [hit.place for hit in things or exact or hits]
-    return chosen[0] if chosen and all(metres(chosen[0], other) <= SAME_PLACE for other in chosen) else None
+    def _on_map(self, text: str) -> Place | None:
+        hits = [hit for hit in self._places.search(text, MOST_NAMESAKES) if hit.sure] if text else []
+        exact = [hit for hit in hits if hit.name.casefold() == text.casefold()]
+        things = [hit for hit in exact if hit.kind != STREET]  # a bus stop often bears the name of its street
+        chosen = [hit.place for hit in things or exact or hits]
+        return chosen[0] if chosen and all(metres(chosen[0], other) <= SAME_PLACE for other in chosen) else None
 
 
 def publish(
-    scheduled: ScheduledRun, file: ScheduleFile, located: Located, *, day: date, policy: Policy
+    scheduled: ScheduledRun,
+    file: ScheduleFile,
+    located: Located,
+    *,
+    day: date,
+    policy: Policy,
+    factors: Factors,
+    holidays: Holidays = NO_HOLIDAYS,
 ) -> Published | None:
-    """Make the run of one date; None on a day on which it does not go. `located` must have found every stop."""
-    shift = scheduled.runs_on(day)
+    """Make the run of one date; None on a day on which it does not go. `located` must have found every stop.
+
+    Its pace is the slowest that the town's factors know between its first and its last planned minute.
+    """
+    shift = scheduled.runs_on(day, holidays)
     if shift is None:
         return None
     operator = scheduled.operator
@@ -88,8 +112,9 @@ def publish(
         capacity=_capacity(scheduled, vehicle, rides),
         stops=tuple(stops),
         rides=tuple(rides),
-        policy=_policy(scheduled, policy),
+        policy=as_allowed(scheduled, policy),
     )
+    run = replace(run, pace=factors.over(DayKind.of(day), *_span(run)))
     labels = {stop.id: (located.labels[k], located.private[k]) for k, stop in enumerate(stops)}
     return Published(run, scheduled.code, scheduled.name, labels, members)
 
@@ -147,14 +172,30 @@ def _capacity(scheduled: ScheduledRun, vehicle: Vehicle | None, rides: Sequence[
     return Capacity((Load(sum(r.party.seats for r in rides), sum(r.party.wheelchairs for r in rides)),))
 
 
-def _policy(scheduled: ScheduledRun, policy: Policy) -> Policy:
-    return replace(
+def as_allowed(scheduled: ScheduledRun, policy: Policy) -> Policy:
+    """Let a run do what its columns say, as far as the town's rules allow."""
+    return within(
         policy,
         riders=frozenset(scheduled.who_may_ride),
         detour=Detour(scheduled.detour),
         max_detour=scheduled.max_detour,
         deadhead=scheduled.deadhead,
         max_extra=policy.max_extra if scheduled.max_extra is None else scheduled.max_extra,
+    )
+
+
+def within(
+    policy: Policy, *, riders: frozenset[str], detour: Detour, max_detour: int, deadhead: bool, max_extra: int
+) -> Policy:
+    """Open a run as far as its operator wants and the town's rules allow; max_extra is the operator's alone to say."""
+    modes = [Detour.NONE, Detour.ON_ROUTE, Detour.UP_TO]
+    lesser = min(detour, policy.detour, key=modes.index)
+    return replace(
+        policy.narrowed(riders),
+        detour=lesser,
+        max_detour=min(max_detour, policy.max_detour) if lesser is Detour.UP_TO else 0,
+        deadhead=deadhead and policy.deadhead,
+        max_extra=max_extra,
     )
 
 

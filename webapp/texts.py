@@ -9,6 +9,11 @@ from babel.support import Translations
 LOCALE = Path(__file__).parent / "locale"
 
 
+def lazy(text: str) -> str:
+    """Mark a sentence that is translated later, so that the catalogues list it."""
+    return text
+
+
 @cache
 def translator(language: str) -> Callable[[str], str]:
     """Give the function that says a message in a language; English where it has no translation."""

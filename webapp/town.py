@@ -1,22 +1,31 @@
 """What every service works with: one town's settings, records, roads, place names, rules and clock."""
 
 import threading
-import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from matching import offers
 from matching.fleet import Fleet
+from matching.metrics import drive
 from matching.model import DAY, Detour, Policy, Run
 from matching.objective import Objective
+from routing.area import Area
+from routing.atlas import Atlas, open_areas
 from routing.engine import Engine
 from routing.places import PlaceIndex
-from webapp import freezing, service_day
+from routing.times import NO_WAY
+from webapp import freezing, service_day, town_rules
 from webapp.config import Settings
+from webapp.db import tables
 from webapp.db.store import Store
+from webapp.geocoding import Geocoder
+from webapp.holiday_tables import Holidays, read_holidays
+from webapp.local_names import LocalNames
 from webapp.resources import data_path
+from webapp.texting import TextGateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,36 +34,70 @@ class Town:
 
     settings: Settings
     store: Store
-    roads: Engine
+    roads: Engine | Atlas
     places: PlaceIndex
     policy: Policy
     rules: dict[str, Any]
     clock: Callable[[], datetime]
     objective: Objective = field(default_factory=Objective)
+    geocoder: Geocoder | None = None
+    texting: TextGateway | None = None
+    local_names: LocalNames = field(default_factory=LocalNames, repr=False, compare=False)
+    seen_runs: dict[str, tuple[datetime, int]] = field(default_factory=dict, repr=False, compare=False)
+    """Of each run, when a device's asking was last written down by this process, and at which revision."""
     _fleets: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     def fleet(self, service_date: str, runs: Sequence[Run]) -> Fleet:
         """Give the runs of a date that take residents as arrays, made anew when one changed since this thread asked."""
         kept = offers.asked(service_date, runs)
-        key = [(run.id, run.revision, run.policy, run.done, run.reached, run.frozen) for run in kept]
+        runs_now = [(run.id, run.revision, run.policy, run.done, run.reached, run.frozen) for run in kept]
+        key = (self.roads, runs_now)
         if getattr(self._fleets, "key", None) != key:
-            self._fleets.fleet, self._fleets.key = Fleet(kept, self.roads, self.objective, index=False), key
+            there = [run for run in kept if self.is_drivable(run)]
+            self._fleets.fleet, self._fleets.key = Fleet(there, self.roads, self.objective, index=False), key
         return cast(Fleet, self._fleets.fleet)
+
+    def is_drivable(self, run: Run) -> bool:
+        """Does a road lead from each stop to the next? Where new roads took one away, nobody new can ride."""
+        return drive(run, self.roads) < NO_WAY
 
     def article(self, rule: str, language: str) -> str:
         """Quote the article of the town's rules that a refusal cites, in a language if the town has it there."""
         articles = self.rules["articles"]
         return str(articles.get(language, articles).get(rule, articles.get(rule, "")))
 
+    def under(self, rules: dict[str, Any]) -> "Town":
+        """Give this town under other rules."""
+        policy, objective = read_policy(rules), read_objective(rules)
+        return replace(self, rules=rules, policy=policy, objective=objective, _fleets=threading.local())
+
+    @property
+    def holidays(self) -> Holidays:
+        """Give the tables of holidays that the town's rules name."""
+        return read_holidays(self.rules)
+
     def today(self) -> date:
         return service_day.today(self.clock(), self.settings.timezone)
+
+    def country(self) -> str:
+        """Name the country (ISO 3166) of the first area, empty where its preparation did not say."""
+        return Area.load(self.settings.area_folders[0]).country
 
     def seconds_now(self, day: date) -> int:
         return service_day.seconds_of(self.clock(), day, self.settings.timezone)
 
+    def on(self, roads: Engine | Atlas, places: PlaceIndex) -> "Town":
+        """Give this town on other roads; what was made for the old ones goes with them."""
+        return replace(self, roads=roads, places=places, _fleets=threading.local())
+
     def freeze(self, run: Run) -> Run:
         """Freeze the stops of a run that are by now too near to be changed."""
         return freezing.freeze(run, self.roads, self.clock(), self.settings.timezone)
+
+
+def in_force(changes: Sequence[tables.RuleChange], day: date) -> tables.RuleChange | None:
+    """Give the change of rules that counts on a date: the last decided of those that start by then, if there is any."""
+    return next((one for one in reversed(changes) if one.starts <= day), None)
 
 
 def utc_now() -> datetime:
@@ -63,23 +106,43 @@ def utc_now() -> datetime:
 
 
 def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Town:
-    """Open a town's records and its prepared area.
+    """Open a town's records and its prepared areas.
 
-    Raises routing.times.RoadError when the area has not been prepared or was prepared by another version.
+    Raises routing.times.RoadError when an area has not been prepared or was prepared by another version, and
+    town_rules.RulesError when the town's rules have errors.
     """
+    rules = town_rules.load(data_path("policies", settings.policy))
     store = Store(settings.database_url, clock=clock, timezone=settings.timezone)
     store.migrate()
-    rules = tomllib.loads(data_path("policies", settings.policy).read_text(encoding="utf-8"))
+    with store.read() as records:
+        switched_on = in_force(records.list_rule_changes(), service_day.today(clock(), settings.timezone))
+    rules = switched_on.rules if switched_on else rules
+    roads, places = open_roads(settings.area_folders)
     return Town(
         settings=settings,
         store=store,
-        roads=Engine.load(settings.area_folder),
-        places=PlaceIndex.load(settings.area_folder),
+        roads=roads,
+        places=places,
         policy=read_policy(rules),
         rules=rules,
         clock=clock,
         objective=read_objective(rules),
+        geocoder=Geocoder(settings.geocoder) if settings.geocoder else None,
+        texting=_texting(settings) if settings.sms else None,
     )
+
+
+def _texting(settings: Settings) -> TextGateway:
+    return TextGateway(settings.sms, body=settings.sms_body, authorization=settings.sms_authorization)
+
+
+def open_roads(folders: Sequence[Path]) -> tuple[Engine | Atlas, PlaceIndex]:
+    """Open the roads and the names of one preparation of each area, never of two. Raises RoadError."""
+    while True:
+        prepared = [folder.resolve() for folder in folders]
+        opened = open_areas(folders), PlaceIndex.load(*folders)
+        if [folder.resolve() for folder in folders] == prepared:
+            return opened
 
 
 def read_policy(rules: dict[str, Any]) -> Policy:

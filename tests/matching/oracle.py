@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 
 from matching.model import MeetingPoint, Ride, Run, Stop, TripRequest, Window
 from matching.promises import broken
 from matching.schedule import timetable
-from routing.times import NO_WAY, TravelTimes
+from routing.times import NO_WAY, Place, TravelTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,12 @@ def cheapest(request: TripRequest, run: Run, times: TravelTimes, *, harm: int = 
 
 
 def _places(request: TripRequest, run: Run, times: TravelTimes, harm: int) -> Iterator[tuple[int, Run]]:
-    now, arrived = _drive(run.stops, times), _arrived(run, times) if harm else 0
+    now, arrived = _drive(run, times), _arrived(run, times) if harm else 0
     for on in _ends(request, run, request.pickups, "+"):
         for off in _ends(request, run, request.dropoffs, "-"):
             if on.point.place != off.point.place and _in_order(on, off):
                 new = _carrying(request, run, (on, off), times)
-                drive = _drive(new.stops, times)
+                drive = _drive(new, times)
                 if drive < NO_WAY:
                     later = _arrived(new, times) - arrived if harm else 0
                     yield drive - now + on.point.walk + off.point.walk + harm * later, new
@@ -83,7 +85,7 @@ def _carrying(request: TripRequest, run: Run, ends: tuple[End, End], times: Trav
         pickup,
         dropoff,
         request.party,
-        max_ride=min(request.max_ride, run.policy.longest_ride(times.between(on.point.place, off.point.place))),
+        max_ride=min(request.max_ride, run.policy.longest_ride(_at_pace(run, on.point.place, off.point.place, times))),
         needs=request.needs,
         board=request.depart & Window(request.asked_at + run.policy.notice),
         alight=request.arrive,
@@ -95,5 +97,9 @@ def _carrying(request: TripRequest, run: Run, ends: tuple[End, End], times: Trav
     return replace(run, stops=tuple(stops), rides=(*run.rides, ride))
 
 
-def _drive(stops: tuple[Stop, ...], times: TravelTimes) -> int:
-    return sum(times.between(a.place, b.place) for a, b in pairwise(stops))
+def _drive(run: Run, times: TravelTimes) -> int:
+    return sum(_at_pace(run, a.place, b.place, times) for a, b in pairwise(run.stops))
+
+
+def _at_pace(run: Run, origin: Place, destination: Place, times: TravelTimes) -> int:
+    return ceil(Fraction(times.between(origin, destination) * run.pace, 1000))

@@ -1,7 +1,8 @@
 """Random small days on the toy town's grid: a sound run, and parties who ask for it one after another.
 
-Most days are plain. On one in three, riders have needs, things to stow, or others whom they must not meet; and on some
-the vehicle is seen to be early or late on its way, so that its run may break promises before anybody asks.
+Most days are plain, and most roads empty. On one in three, riders have needs, things to stow, or others whom they must
+not meet; and on some the vehicle is seen to be early or late on its way, so that its run may break promises before
+anybody asks.
 
 A day is read off a string of bytes, one byte for each choice: ten times as fast as drawing every choice by itself, and
 it shrinks as well, because each choice has its plainest answer first.
@@ -38,6 +39,7 @@ PARTIES = [Load(1), Load(1), Load(2), Load(0, 1), Load(1, 1)]
 LAYOUTS = Capacity((Load(4, 0, 1), Load(2, 1, 2), Load(1, 2)))
 NOBODY: frozenset[str] = frozenset()
 LOUD, PUPILS = frozenset({"loud"}), frozenset({"pupil"})
+PACES = [1000, 1000, 1000, 1000, 1000, 1337, 777, 1001, 2500]
 NEEDS = [NOBODY, NOBODY, *(frozenset({need}) for need in Need)]
 
 
@@ -99,7 +101,8 @@ def _run(choices: Choices) -> Run:
     stops = _stops(choices)
     rides = [_committed(choices, stops, f"c{k}") for k in range(choices.pick([1, 2, 3, 0]))]
     kept = tuple(ride for ride in rides if ride is not None)
-    run = Run("run", "2026-11-23", "care", "van-1", _capacity(choices), stops, kept, _policy(choices))
+    capacity, policy, pace = _capacity(choices), _policy(choices), choices.pick(PACES)
+    run = Run("run", "2026-11-23", "care", "van-1", capacity, stops, kept, policy, pace=pace)
     while broken(run, GRID):
         run = replace(run, rides=run.rides[:-1])
     return _with_bells(run, choices)
@@ -129,6 +132,7 @@ def _policy(choices: Choices) -> Policy:
         punctuality=choices.pick([600, 0]),
         dwell=choices.pick([0, 40]),
         dwell_needs=choices.rare([(), ((Need.EMPTY_SEAT, 20), (Need.ALONE, 50))]),
+        quota=choices.pick([None, None, None, 1, 2, 0]),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from math import ceil
 from random import Random
 from time import monotonic
 
@@ -73,7 +74,8 @@ def _run(chance: Random, name: str) -> Run:
         dwell_wheelchair=30,
     )
     capacity = Capacity.of(chance.choice([2, 3, 4]), chance.choice([1, 2]), 1, stowage=1)
-    return Run(name, "2026-11-23", "care", name, capacity, tuple(stops), rides, policy)
+    pace = chance.choice([1000, 1000, 1000, 700, 1450])
+    return Run(name, "2026-11-23", "care", name, capacity, tuple(stops), rides, policy, pace=pace)
 
 
 def _request(chance: Random, runs: Sequence[Run], name: str) -> TripRequest:
@@ -142,7 +144,8 @@ def _carrying(request: TripRequest, now: Run, before: Run) -> Iterator[tuple[Run
     for stops, pickup, on in _ends(request.id + "+", request.pickups, now.stops, request.max_walk):
         for both, dropoff, off in _ends(request.id + "-", request.dropoffs, stops, request.max_walk):
             if on.place != off.place:
-                ride = ride_of(request, now, (pickup, dropoff), direct=GRID.between(on.place, off.place))
+                direct = ceil(GRID.between(on.place, off.place) * now.pace / 1000)
+                ride = ride_of(request, now, (pickup, dropoff), direct=direct)
                 new = replace(now, stops=both, rides=(*now.rides, ride))
                 if not broken(new, GRID, before):
                     yield new, ride
@@ -192,6 +195,13 @@ def test_layouts_bound_what_rides_together() -> None:
     assert upper_bound([care_van(JOINING)], asking, GRID, seconds=2) == 1
 
 
+@pytest.mark.parametrize(("pace", "served"), [(1000, 1), (1300, 0), (700, 1)])
+def test_traffic_bounds_who_can_be_met_in_time(pace: int, served: int) -> None:
+    bus = replace(morning_bus(), pace=pace)
+    in_time = wish((2, 0), (4, 0), depart=Window(EIGHT, EIGHT + 120), arrive=Window(latest=EIGHT + 240))
+    assert upper_bound([bus], [in_time], GRID, seconds=2) == served
+
+
 def test_two_runs_do_not_serve_one_party_twice() -> None:
     buses = [replace(morning_bus(), id=name) for name in ("one", "two")]
     assert upper_bound(buses, [wish((0, 0), (4, 2))], GRID, seconds=2) == 1
@@ -233,6 +243,14 @@ def test_no_runs_and_no_requests_are_a_day_too() -> None:
     assert upper_bound([morning_bus()], [], GRID, seconds=1) == 0
 
 
+@pytest.mark.parametrize("pace", [1000, 1700, 4000])
+def test_a_faster_run_beside_a_slow_one_is_measured_by_its_own_drives(pace: int) -> None:
+    """The slow one comes first, and leaves the other's drives as they are."""
+    runs = [replace(morning_bus(), id="slow", pace=pace), replace(morning_bus(), id="quick", pace=500)]
+    hasty = wish((2, 0), (4, 0), depart=Window(EIGHT, EIGHT + 120), arrive=Window(latest=EIGHT + 180))
+    assert upper_bound(runs, [hasty], GRID, seconds=2) == 1
+
+
 class Rounded:
     """Roads of which each drive is rounded to whole seconds by itself, so that a way round may seem shorter."""
 
@@ -245,19 +263,21 @@ class Rounded:
         return drives
 
 
-def test_rounded_drives_do_not_turn_a_party_away() -> None:
+@pytest.mark.parametrize(("pace", "dwell", "latest"), [(1000, 1, 6), (2500, 3, 15)])
+def test_rounded_drives_do_not_turn_a_party_away(pace: int, dwell: int, latest: int) -> None:
     """The way over the party's door is a second shorter than the direct one: exactly on time, where 300 s are left."""
     times = Rounded()
     assert times.between(corner(0, 0), corner(2, 0)) > 2 * times.between(corner(0, 0), corner(1, 0))
-    policy = replace(OPEN, riders=frozenset({"anyone"}), dwell=1)
+    policy = replace(OPEN, riders=frozenset({"anyone"}), dwell=dwell)
     stops = (
         Stop("a", corner(0, 0), Window(EIGHT, EIGHT), sequence=0),
-        Stop("b", corner(2, 0), Window(EIGHT, EIGHT + 6), sequence=1),
+        Stop("b", corner(2, 0), Window(EIGHT, EIGHT + latest), sequence=1),
     )
-    bus = Run("bus", "2026-11-23", "school", "bus", Capacity.of(2), stops, (), policy)
+    bus = Run("bus", "2026-11-23", "school", "bus", Capacity.of(2), stops, (), policy, pace=pace)
     asking = wish((1, 0), (1.4, 0))
     on, off = Stop("on", corner(1, 0)), Stop("off", corner(1.4, 0))
-    ride = ride_of(asking, bus, ("on", "off"), direct=times.between(on.place, off.place))
+    direct = ceil(times.between(on.place, off.place) * pace / 1000)
+    ride = ride_of(asking, bus, ("on", "off"), direct=direct)
     served = replace(bus, stops=(stops[0], on, off, stops[1]), rides=(ride,))
     assert not broken(served, times, bus)
     assert upper_bound([bus], [asking], times, seconds=1) == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matching import fleet as fleets
 from matching import kernel
 from matching.fleet import Fleet
-from matching.model import Load, MeetingPoint, Need, Run, TripRequest
+from matching.model import Load, MeetingPoint, Need, Rule, Run, TripRequest
 from matching.objective import Objective
 from matching.promises import broken
 from matching.schedule import timetable
@@ -89,6 +89,50 @@ def test_a_screen_that_is_off_by_one_second_is_seen_by_the_oracle(column: int, c
         fleet.state.line[0, : len(run.stops), column] += change
         seen.append(least(fleet, asked) == least_cost(asked, run, GRID, harm=1))
     assert not all(seen)
+
+
+def test_what_is_sound_on_the_empty_road_is_broken_in_traffic_and_no_place_is_found_there() -> None:
+    """Negative control: with drives as they are when nobody is on the road, the kernel would put the party there."""
+    run, request = morning_bus(replace(OPEN, max_detour=120, max_extra=120)), wish((1, 1), (4, 2))
+    found = Fleet([run], GRID).best(request)
+    assert found is not None
+    plan, slow = Fleet([run], GRID).inserted(found).run, replace(run, pace=1300)
+    assert broken(plan, GRID, before=run) == []
+    assert {fault.rule for fault in broken(replace(plan, pace=1300), GRID, before=slow)} == {Rule.EXTRA, Rule.DETOUR}
+    assert Fleet([slow], GRID).best(request) is None
+    ends = (corner(1, 1), corner(4, 2))
+    careless, empty = (Fleet([one], GRID, places=ends, index=False) for one in (slow, run))
+    careless.state.seconds[:], careless.state.reverse[:] = empty.state.seconds, empty.state.reverse
+    kernel.refresh(careless.state, 0)
+    assert careless.best(request) is not None
+
+
+def test_runs_at_many_paces_are_each_searched_at_their_own_also_for_places_not_known_before() -> None:
+    policy = replace(OPEN, max_ride=3600, ride_slack=0)
+    runs = [replace(morning_bus(policy), id=f"{pace}", pace=pace) for pace in (1700, 1000, 1001, 4000, 500, 1000)]
+    fleet = Fleet(runs, GRID, places=[corner(1, 1)])
+    for k in range(12):
+        request = wish((k % 4 + k / 16, k % 3), (4, 2 - k % 2), name=f"q{k}", max_walk=300)
+        costs = [least_cost(request, fleet.run(r), GRID, harm=1) for r in range(len(runs))]
+        places = [fleet.places(request, r, 1) for r in range(len(runs))]
+        assert [found[0].cost if found else None for found in places] == costs
+        best = fleet.best(request)
+        assert (best and best.cost) == min((cost for cost in costs if cost is not None), default=None)
+        if best:
+            before = fleet.run(best.run)
+            fleet.accept(best)
+            assert broken(fleet.run(best.run), GRID, before=before) == []
+
+
+def test_the_longest_ride_grows_with_the_direct_drive_in_traffic() -> None:
+    slow = replace(morning_bus(replace(OPEN, ride_slack=0)), pace=1500)
+    fleet = Fleet([slow], GRID)
+    found = fleet.best(wish((0, 0), (4, 2)))
+    assert found is not None
+    assert fleet.inserted(found).ride.max_ride == 360 * 3 // 2 * 3 // 2
+    fleet.accept(found)
+    assert fleet.run(0).rides[-1].max_ride == 810
+    assert fleet.between(found)[2] == 540
 
 
 def test_harm_weighs_as_the_objective_says() -> None:

@@ -32,6 +32,11 @@ def test_residents_fill_seats_and_their_detour_is_counted() -> None:
     assert figures.seat_minutes_free == 3 * 3 + 1 * 1 + 0 * 4
 
 
+def test_driving_and_delay_in_traffic_are_measured_in_that_traffic() -> None:
+    figures = day_figures([replace(with_resident(), pace=1500)], GRID)
+    assert (figures.drive, figures.extra_drive, figures.worst_delay) == (720, 180, 180)
+
+
 def test_a_delay_is_that_of_each_committed_riders_arrival() -> None:
     assert committed_delays(with_resident(), GRID) == [120, 120]
     assert drive(with_resident(), GRID) == 480

@@ -127,6 +127,13 @@ def test_a_policy_cites_its_article() -> None:
     assert policy.article(Rule.SEATS) is None
 
 
+@pytest.mark.parametrize("pace", [499, 4001, 0, -1000])
+def test_a_pace_that_no_traffic_explains_is_refused(pace: int) -> None:
+    with pytest.raises(ValueError, match=f"Run bus: its pace is {pace} thousandths .* from 500 to 4000"):
+        replace(morning_bus(), pace=pace)
+    assert [replace(morning_bus(), pace=one).pace for one in (500, 4000)] == [500, 4000]
+
+
 def test_a_run_knows_its_residents_and_the_positions_of_its_stops() -> None:
     assert care_van().residents == ()
     assert [replace(care_van(), done=done, frozen=2).fixed for done in (0, 2, 3)] == [2, 2, 3]

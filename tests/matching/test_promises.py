@@ -478,3 +478,30 @@ def test_the_judge_shares_no_code_with_those_it_judges() -> None:
         "matching.model",
         "routing.times",
     }
+
+
+# A quota of residents
+
+
+def quota(most: int | None, run: Run = BUS) -> Run:
+    return replace(run, policy=replace(run.policy, quota=most))
+
+
+def test_no_more_residents_are_aboard_at_once_than_the_quota_however_many_seats_are_free() -> None:
+    """Committed riders share the vehicle and not the quota, so a smaller vehicle would not say the same."""
+    two = carrying(resident(id="q"), carrying(resident()))
+    assert broken(quota(2, two), GRID) == broken(two, GRID) == []
+    assert {fault.rule for fault in broken(quota(1, two), GRID)} == {Rule.QUOTA}
+    assert [fault.excess for fault in broken(quota(0, two), GRID)] == [2, 2, 2]
+    apart = carrying(resident("c", "school"), carrying(resident("a", "b", id="q")))
+    assert broken(quota(1, apart), GRID) == [], "one after the other they take one place"
+
+
+def test_a_lower_quota_takes_nobody_off_and_admits_nobody_new_beside_them() -> None:
+    before = quota(2, carrying(resident("a", "c", id="q"), carrying(resident("a", "c"))))
+    lower = quota(1, before)
+    assert broken(lower, GRID, before) == []
+    assert broken(carrying(resident("c", "school", id="s"), lower), GRID, before) == []
+    beside = carrying(resident("b", "school", id="s"), replace(lower, capacity=Capacity.of(9)))
+    faults = broken(beside, GRID, replace(before, capacity=Capacity.of(9)))
+    assert {fault.rule for fault in faults} == {Rule.QUOTA}

@@ -1,12 +1,26 @@
 """Times, loads and free seats of a run, told from one pass over its stops."""
 
 from dataclasses import replace
+from math import ceil
 
+import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
 from matching import promises
 from matching.model import Load, Need, Run, Window
-from matching.schedule import baseline, free_seats, frozen_until, latest_begin, timetable
+from matching.schedule import (
+    baseline,
+    drive,
+    free_seats,
+    frozen_until,
+    latest_begin,
+    legs_of,
+    paced,
+    paced_table,
+    timetable,
+)
+from routing.times import NO_WAY
 from tests.matching.oracle import cheapest
 from tests.matching.strategies import Day, days
 from tests.matching.toy import EIGHT, GRID, OPEN, care_van, morning_bus, pupil, wish
@@ -47,7 +61,7 @@ def test_service_began_when_it_did_and_what_is_ahead_follows_from_that(day: Day)
     visits = timetable(run, GRID)
     assert tuple(visit.begin for visit in visits[: len(run.reached)]) == run.reached
     for a, b in zip(visits[max(len(run.reached) - 1, 0) :], visits[max(len(run.reached), 1) :], strict=False):
-        assert b.begin >= b.arrival == a.departure + GRID.between(a.stop.place, b.stop.place)
+        assert b.begin >= b.arrival == a.departure + ceil(GRID.between(a.stop.place, b.stop.place) * run.pace / 1000)
 
 
 @given(days())
@@ -188,3 +202,45 @@ def test_a_run_of_one_stop_stands_still() -> None:
     one = replace(morning_bus(), stops=morning_bus().stops[:1], rides=())
     assert begins(one) == [0]
     assert free_seats(one, timetable(one, GRID)) == []
+
+
+# Pace
+
+DRIVES = st.integers(0, 100_000) | st.sampled_from([0, 1, NO_WAY])
+PACES = st.integers(500, 4000) | st.just(1000)
+
+
+def test_in_traffic_every_drive_takes_longer_and_a_second_begun_counts_whole() -> None:
+    slow = replace(morning_bus(), pace=1301)
+    assert legs_of(morning_bus(), GRID) == [120, 120, 120]
+    assert legs_of(slow, GRID) == [157, 157, 157]
+    assert begins(slow) == [0, 157, 314, 471]
+    assert drive(slow, slow.stops[0].place, slow.stops[3].place, GRID) == 469
+
+
+def test_a_stop_is_frozen_by_when_the_vehicle_really_gets_there() -> None:
+    until = EIGHT + 150
+    assert frozen_until(morning_bus(), GRID, until).frozen == 2
+    assert frozen_until(replace(morning_bus(), pace=1300), GRID, until).frozen == 1
+
+
+def test_a_delay_in_traffic_is_counted_from_the_same_run_in_the_same_traffic() -> None:
+    slow = replace(morning_bus(), pace=2000)
+    assert latest_begin(slow, GRID)["b"] == EIGHT + 240 + slow.policy.max_extra
+
+
+@given(DRIVES, DRIVES, PACES)
+def test_drives_at_a_pace_keep_the_triangle_inequality(a: int, b: int, pace: int) -> None:
+    assert paced(a, pace) + paced(b, pace) >= paced(min(a + b, NO_WAY), pace)
+
+
+@given(st.lists(DRIVES, min_size=1), PACES)
+def test_a_table_at_a_pace_is_each_of_its_drives_at_that_pace_and_no_way_stays_none(
+    seconds: list[int], pace: int
+) -> None:
+    table = paced_table(np.array([seconds], np.int32), pace)
+    assert table.dtype == np.int32
+    assert table.tolist() == [[paced(one, pace) for one in seconds]]
+    assert all((one == NO_WAY) == (paced(one, pace) == NO_WAY) for one in seconds)
+    assert paced(NO_WAY - 1, 4000) == NO_WAY
+    assert paced_table(table, 1000) is table

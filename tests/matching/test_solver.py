@@ -1,13 +1,18 @@
 """The batch search never gives up what it was given, and all that it adds is sound."""
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 from hypothesis import given, settings
+from numba import njit
 
-from matching import insertion, solver
+from matching import insertion, kernel, solver
+from matching.borrowed import borrowed
 from matching.model import Detour, Load, MeetingPoint, Rule, Run, TripRequest, Window
-from matching.plan import settled
-from matching.promises import broken
+from matching.objective import Objective
+from matching.plan import Draft, settled
+from matching.promises import broken, unlinked
 from tests.matching.strategies import Day, days
 from tests.matching.toy import EIGHT, GRID, OPEN, care_van, corner, morning_bus, wish
 
@@ -150,6 +155,38 @@ def test_a_ride_that_the_judge_refuses_is_taken_out_and_the_others_stay() -> Non
 
 
 @settings(max_examples=12)
+@given(days(asking=2), days(asking=2))
+def test_a_replan_of_runs_at_different_paces_is_sound_and_keeps_trips_there_and_back_together(
+    one: Day, other: Day
+) -> None:
+    runs = [replace(one.run, id="one", pace=1450), replace(other.run, id="other", pace=800), replace(one.run, id="x")]
+    wishes = [request for k, day in enumerate((one, other)) for request in _renamed(day, k)]
+    plan = plan_for(runs, *wishes)
+    for run, after in zip(runs, plan.runs, strict=True):
+        assert after.pace == run.pace
+        assert broken(run, GRID) or not broken(after, GRID, before=run)
+    assert unlinked(plan.runs) == []
+    assert len(plan.served) + len(plan.unserved) == len(wishes)
+
+
+def _renamed(day: Day, number: int) -> list[TripRequest]:
+    """Number a day's parties anew; the second of them returns only if the first one went."""
+    out, back = (replace(request, id=f"{number} {request.id}") for _, request in day.steps)
+    return [out, replace(back, after=out.id)]
+
+
+def test_a_party_rides_out_on_one_run_and_back_on_another_each_at_its_own_pace() -> None:
+    out = wish((1, 2), (4, 2), name="out", depart=Window(EIGHT), arrive=Window(latest=EIGHT + 240))
+    back = wish((4, 2), (0, 2), name="back", depart=Window(EIGHT + 7200), after="out")
+    later = tuple(replace(one, window=Window(EIGHT + 7200)) for one in reversed(care_van().stops[1:4]))
+    stops = tuple(replace(one, sequence=k) for k, one in enumerate(later))
+    home = replace(care_van(), id="home", stops=(*stops, replace(care_van().stops[0], id="end", sequence=9)), rides=())
+    plan = plan_for([care_van(), replace(home, pace=1500)], out, back)
+    assert plan.served == ("out", "back")
+    assert plan_for([replace(care_van(), pace=1400), replace(home, pace=1500)], out, back).served == ()
+
+
+@settings(max_examples=12)
 @given(days(asking=3))
 def test_on_any_day_a_replan_is_sound_keeps_what_was_promised_and_serves_no_fewer(day: Day) -> None:
     (done, first), *rest = day.steps
@@ -170,3 +207,53 @@ def test_a_day_on_which_nobody_waits_is_driven_no_farther_than_it_must_be() -> N
     plan = plan_for([replace(run, stops=too_early)])
     assert plan.drive_after < plan.drive_before
     assert plan.runs[0].residents == run.residents
+
+
+def vans_and_a_trip_there_and_back() -> tuple[list[Run], list[TripRequest]]:
+    out, back = wish((1, 2), (4, 2), name="out"), wish((1, 2), (4, 2), name="back")
+    return [care_van(), replace(care_van(), id="second")], [out, replace(back, after="out")]
+
+
+def test_vehicles_that_differ_only_in_names_are_of_one_kind() -> None:
+    small = replace(care_van(), id="small", capacity=morning_bus(seats=2).capacity)
+    slow = replace(care_van(), id="slow", pace=1200)
+    runs = [care_van(), replace(care_van(), id="other", vehicle="van-9"), small, morning_bus(), slow]
+    draft = Draft(runs, [wish((1, 2), (4, 2))], GRID, Objective(), seed=0)
+    assert [int(kind) for kind in draft.kinds] == [0, 0, 1, 2, 3]
+
+
+def test_a_vehicle_that_somebody_booked_is_like_no_other() -> None:
+    """Negative control: what was promised on one run cannot be kept by its twin."""
+    held = booked(care_van(), wish((1, 1), (3, 1)))
+    draft = Draft([held, replace(care_van(), id="other")], [wish((1, 2), (4, 2))], GRID, Objective(), seed=0)
+    assert len(set(draft.kinds.tolist())) == 2
+
+
+def test_nobody_is_brought_back_who_was_not_brought_there() -> None:
+    runs, wishes = vans_and_a_trip_there_and_back()
+    plan = plan_for(runs, *wishes)
+    assert plan.served == ("out", "back")
+    assert unlinked(plan.runs) == []
+    only_back = plan_for(runs, wishes[1])
+    assert only_back.served == ()
+
+
+def test_a_run_is_not_chosen_anew_while_another_outside_the_group_depends_on_it() -> None:
+    runs, wishes = vans_and_a_trip_there_and_back()
+    draft = Draft(runs, wishes, GRID, Objective(), seed=0)
+    draft.state.task[:2, kernel.RUN] = (0, 1)
+    assert solver._on_their_own(draft, {0}) == set()
+    assert solver._on_their_own(draft, {1}) == {1}
+    assert solver._on_their_own(draft, {0, 1}) == {0, 1}
+
+
+def test_views_that_own_nothing_show_what_their_arrays_hold() -> None:
+    @njit
+    def last_of_double(one: Any) -> int:
+        view = borrowed(one)
+        view[:] *= 2
+        return int(view[-1])
+
+    numbers = np.arange(4)
+    assert last_of_double(numbers) == 6
+    assert numbers.tolist() == [0, 2, 4, 6]

@@ -5,8 +5,9 @@
 4 ---- 5 ---- 6      7 -> 8 is a one-way trap that leaves 6; 9 - 10 is an island.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -16,7 +17,19 @@ from routing.places import PlaceIndex
 
 Nodes = Mapping[int, tuple[float, float]]
 Ways = Sequence[tuple[Sequence[int], Mapping[str, str]]]
-WriteOsm = Callable[[Nodes, Ways], Path]
+Members = Sequence[tuple[str, str, int]]
+"""Kind ("way", "node"), role and id of each member of a relation."""
+
+Relations = Sequence[tuple[Members, Mapping[str, str]]]
+
+
+class WriteOsm(Protocol):
+    """Write an .osm file; ways are numbered from 1, relations too."""
+
+    def __call__(
+        self, nodes: Nodes, ways: Ways, relations: Relations = (), tags: Mapping[int, Mapping[str, str]] | None = None
+    ) -> Path: ...
+
 
 STREET = {"highway": "residential", "maxspeed": "30"}
 ONE_WAY = {**STREET, "oneway": "yes", "name": "One Way"}
@@ -36,18 +49,30 @@ TOY_WAYS: Ways = [
 
 @pytest.fixture
 def write_osm(tmp_path: Path) -> WriteOsm:
-    """Write nodes (lat, lon) and ways as an .osm file."""
+    """Write nodes (lat, lon) with their tags, ways and relations as an .osm file."""
 
-    def write(nodes: Nodes, ways: Ways) -> Path:
-        lines = [f'<node id="{n}" version="1" lat="{lat}" lon="{lon}"/>' for n, (lat, lon) in nodes.items()]
-        for k, (refs, tags) in enumerate(ways, start=1):
-            inside = [f'<nd ref="{ref}"/>' for ref in refs] + [f'<tag k="{key}" v="{v}"/>' for key, v in tags.items()]
-            lines.append(f'<way id="{k}" version="1">{"".join(inside)}</way>')
+    def write(
+        nodes: Nodes, ways: Ways, relations: Relations = (), tags: Mapping[int, Mapping[str, str]] | None = None
+    ) -> Path:
+        lines = [
+            f'<node id="{n}" version="1" lat="{lat}" lon="{lon}">{_tagged((tags or {}).get(n, {}))}</node>'
+            for n, (lat, lon) in nodes.items()
+        ]
+        for k, (refs, said) in enumerate(ways, start=1):
+            inside = "".join(f'<nd ref="{ref}"/>' for ref in refs)
+            lines.append(f'<way id="{k}" version="1">{inside}{_tagged(said)}</way>')
+        for k, (members, said) in enumerate(relations, start=1):
+            inside = "".join(f'<member type="{kind}" ref="{ref}" role="{role}"/>' for kind, role, ref in members)
+            lines.append(f'<relation id="{k}" version="1">{inside}{_tagged(said)}</relation>')
         path = tmp_path / "toy.osm"
         path.write_text(f'<osm version="0.6">{"".join(lines)}</osm>', encoding="utf-8")
         return path
 
     return write
+
+
+def _tagged(tags: Mapping[str, str]) -> str:
+    return "".join(f'<tag k="{key}" v="{value}"/>' for key, value in tags.items())
 
 
 @pytest.fixture

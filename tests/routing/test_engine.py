@@ -1,6 +1,5 @@
 """Driving times, paths and walks: exact, both ways, and refused where no road is."""
 
-import itertools
 import json
 import shutil
 import subprocess
@@ -10,18 +9,20 @@ from math import inf, nan
 from pathlib import Path
 from random import Random
 
-import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from routing.area import ABOUT, STREETS, metres
+from routing.area import ABOUT, ROADS, metres
+from routing.drives import Spot
 from routing.engine import MAX_SNAP, Engine
-from routing.graph import load_graph
-from routing.snapping import Spot
-from routing.streets import ONE_WAY, Streets
-from routing.times import NO_WAY, Place, RoadError, UnreachablePlace
+from routing.graph import prepare
+from routing.network import Network
+from routing.snapping import KERB
+from routing.times import NO_WAY, Place, Places, RoadError, UnreachablePlace
+from tests.routing.conftest import STREET, Ways, WriteOsm
+from tests.routing.test_drives import plain_drive
 
 WEST, SOUTH, EAST, NORTH = 24.9352, 60.1642, 24.9534, 60.1790
 helsinki_places = st.builds(Place, lat=st.floats(SOUTH, NORTH), lon=st.floats(WEST, EAST))
@@ -33,43 +34,25 @@ def random_places(engine: Engine, count: int) -> list[Place]:
     return [Place(random.uniform(south, north), random.uniform(west, east)) for _ in range(count)]
 
 
-def dijkstra_with_spots(streets: Streets, spots: list[Spot]) -> nx.MultiDiGraph:
-    """Divide every street at the spots on it: the plain graph whose shortest paths the engine must give."""
-    graph = nx.MultiDiGraph()
-    for s in range(len(streets.tail)):
-        on_it = sorted({(spot.along, spot.against) for spot in spots if spot.street == s and not spot.at_node})
-        chain: list[tuple[object, int, int]] = [(int(streets.tail[s]), 0, int(streets.backward[s]))]
-        chain += [((s, along), along, against) for along, against in on_it]
-        chain += [(int(streets.head[s]), int(streets.forward[s]), 0)]
-        for (a, along_a, against_a), (b, along_b, against_b) in itertools.pairwise(chain):
-            graph.add_edge(a, b, weight=along_b - along_a)
-            if streets.backward[s] != ONE_WAY:
-                graph.add_edge(b, a, weight=against_a - against_b)
-    return graph
+def is_private(engine: Engine, place: Place) -> bool:
+    spot = engine._spot(place)
+    return isinstance(spot, Spot) and bool(engine._streets.private[spot.street])
 
 
-def test_between_junctions_equals_plain_dijkstra_on_the_osmnx_graph(engine: Engine, helsinki: Path) -> None:
-    graph, random = load_graph(helsinki), Random(1)
-    at = {node: Place(data["y"], data["x"]) for node, data in graph.nodes(data=True)}
-    for origin in random.sample(list(graph), 20):
-        seconds = nx.single_source_dijkstra_path_length(graph, origin, weight="travel_time")
-        for destination in random.sample(list(graph), 50):
-            assert engine.between(at[origin], at[destination]) == seconds[destination]
-
-
-def test_between_any_places_equals_plain_dijkstra_on_the_divided_streets(engine: Engine, helsinki: Path) -> None:
-    places = [place for place in random_places(engine, 80) if engine.between(place, place) == 0]
+def test_every_drive_equals_a_plain_search_over_arcs_and_turns(engine: Engine, helsinki: Path) -> None:
+    turns = Network.load(helsinki).turns
+    places = [place for place in random_places(engine, 40) if engine.between(place, place) == 0]
     spots = [spot for spot in map(engine._spot, places) if isinstance(spot, Spot)]
-    graph = dijkstra_with_spots(Streets.load(helsinki), spots)
-    nodes = [spot.node if spot.at_node else (spot.street, spot.along) for spot in spots]
-    for k, origin in enumerate(places[:20]):
-        seconds = nx.single_source_dijkstra_path_length(graph, nodes[k])
-        assert [engine.between(origin, place) for place in places] == [seconds[node] for node in nodes]
+    for place, start in list(zip(places, spots, strict=True))[:15]:
+        plain = [plain_drive(turns, start, end) for end in spots]
+        assert engine.table([place], places)[0].tolist() == [-(-tenths // 10) for tenths in plain]
 
 
 @real_roads
 @given(a=helsinki_places, b=helsinki_places, c=helsinki_places)
 def test_no_way_round_is_faster_than_the_way(engine: Engine, a: Place, b: Place, c: Place) -> None:
+    """Private yards are left out: only who stops there may drive through."""
+    assume(not is_private(engine, b))
     assert engine.between(a, c) <= engine.between(a, b) + engine.between(b, c)
 
 
@@ -83,35 +66,31 @@ def test_a_table_holds_what_between_says(engine: Engine, places: list[Place]) ->
 
 @real_roads
 @given(a=helsinki_places, b=helsinki_places)
-def test_the_drawn_path_is_the_drive_that_was_timed(engine: Engine, a: Place, b: Place) -> None:
+def test_the_drawn_path_leads_from_kerb_to_kerb(engine: Engine, a: Place, b: Place) -> None:
     start, end = engine._spot(a), engine._spot(b)
     if isinstance(start, str) or isinstance(end, str):
         return
-    seconds = 0
-    for street, share, until in engine._stretches(start, end):
-        _, _, forward, backward = engine._roadside.street(street)
-        assert share <= until or backward != ONE_WAY
-        along = [round(share * forward), round(until * forward)]
-        back = [round(second * backward / forward) for second in along]
-        seconds += along[1] - along[0] if share <= until else back[0] - back[1]
     line = engine.path(a, b)
-    assert seconds == engine.between(a, b)
-    assert metres(Place(line[0][1], line[0][0]), engine.snap(a).place) < 1
-    assert metres(Place(line[-1][1], line[-1][0]), engine.snap(b).place) < 1
+    assert metres(Place(line[0][1], line[0][0]), engine.snap(a).place) < KERB[0] + 1
+    assert metres(Place(line[-1][1], line[-1][0]), engine.snap(b).place) < KERB[0] + 1
 
 
 def test_a_one_way_street_is_driven_in_its_direction_only(toytown: Engine) -> None:
-    north, south = Place(10.005, 20.005), Place(10.0, 20.005)
-    there, back = toytown.between(north, south), toytown.between(south, north)
-    assert (there, back) == (83, 248)
+    north, south = Place(10.0045, 20.005), Place(10.0005, 20.005)
+    assert (toytown.between(north, south), toytown.between(south, north)) == (67, 269)
 
 
-def test_on_one_street_a_vehicle_turns_back_only_where_traffic_flows_both_ways(toytown: Engine) -> None:
-    up, down = Place(10.004, 20.005), Place(10.001, 20.005)
-    left, right = Place(10.005, 20.001), Place(10.005, 20.004)
-    assert toytown.between(up, down) == 66 - 17
-    assert toytown.between(down, up) == (83 - 66) + 248 + 17
-    assert toytown.between(left, right) == toytown.between(right, left)
+def test_a_two_way_street_is_served_on_the_side_of_the_place(toytown: Engine) -> None:
+    """Traffic keeps right: along the northern side it drives west, and who just missed a door goes round the ring."""
+    west, east = Place(10.00502, 20.001), Place(10.00502, 20.004)
+    assert (toytown.between(east, west), toytown.between(west, east)) == (50, 447)
+    west, east = Place(10.00498, 20.001), Place(10.00498, 20.004)
+    assert (toytown.between(west, east), toytown.between(east, west)) == (50, 286)
+
+
+def test_nobody_turns_round_in_the_middle_of_a_street(toytown: Engine) -> None:
+    south_side, north_side = Place(10.00498, 20.0025), Place(10.00502, 20.0025)
+    assert toytown.between(south_side, north_side) > 300
 
 
 def test_a_place_is_no_drive_from_itself(engine: Engine) -> None:
@@ -120,8 +99,25 @@ def test_a_place_is_no_drive_from_itself(engine: Engine) -> None:
 
 def test_the_path_follows_the_streets(toytown: Engine) -> None:
     line = toytown.path(Place(10.0, 20.005), Place(10.005, 20.005))
-    assert set(line) > {(20.005, 10.0), (20.005, 10.005)}
+    assert set(map(tuple, line.tolist())) > {(20.005, 10.0), (20.005, 10.005)}
     assert len(line) >= 4
+
+
+def test_a_run_is_drawn_leg_by_leg_and_left_out_where_no_road_leads(toytown: Engine) -> None:
+    nowhere, here, there = Place(0, 0), Place(10.0, 20.004), Place(10.005, 20.006)
+    drawn = toytown.paths([here, there, nowhere, here, there])
+    assert [len(leg) > 0 for leg in drawn] == [True, False, False, True]
+    np.testing.assert_array_equal(drawn[0], toytown.path(here, there))
+    assert toytown.paths([here]) == toytown.paths([]) == []
+
+
+def test_few_against_the_same_many_is_what_a_table_says(engine: Engine) -> None:
+    few = [*random_places(engine, 3), Place(0, 0)]
+    many = Places((*random_places(engine, 30), *few))
+    for _ in range(2):
+        assert engine.table(few, many).tolist() == [[engine.between(a, b) for b in many] for a in few]
+        assert engine.table(many, few).tolist() == [[engine.between(a, b) for b in few] for a in many]
+    assert engine.table(few, Places((Place(0, 0),) * 20)).tolist() == [[NO_WAY] * 20] * 4
 
 
 def test_the_path_from_a_place_to_itself_is_still_a_line(engine: Engine) -> None:
@@ -151,9 +147,30 @@ def test_a_place_without_a_road_is_refused_and_never_timed(engine: Engine, place
 
 def test_a_place_beside_the_road_is_walked_to(toytown: Engine) -> None:
     snap = toytown.snap(Place(10.006, 20.0025))
-    assert (snap.place.lat, snap.walk) == (10.005, 111)
+    assert (snap.place.lat, snap.walk) == (10.005018, 109)
     with pytest.raises(UnreachablePlace, match=f"{MAX_SNAP} m"):
         toytown.snap(Place(10.008, 20.0025))
+
+
+@pytest.mark.parametrize("tags", [{"highway": "motorway", "oneway": "no"}, {**STREET, "tunnel": "yes"}])
+def test_nobody_boards_on_a_motorway_or_below_the_ground(
+    write_osm: WriteOsm, tmp_path: Path, tags: dict[str, str]
+) -> None:
+    nodes = {1: (10.0, 20.0), 2: (10.0, 20.01), 3: (10.001, 20.0), 4: (10.001, 20.01)}
+    ways: Ways = [((1, 3, 4, 2), STREET), ((1, 2), tags)]
+    prepare("x", str(write_osm(nodes, ways)), tmp_path / "x")
+    engine, beside = Engine.load(tmp_path / "x"), Place(10.0001, 20.005)
+    assert engine.snap(beside).walk == pytest.approx(100, abs=10)
+    ways = [((1, 3, 4, 2), STREET), ((1, 2), STREET)]
+    prepare("y", str(write_osm(nodes, ways)), tmp_path / "y")
+    assert Engine.load(tmp_path / "y").snap(beside).walk == pytest.approx(11, abs=5)
+
+
+def test_an_area_of_motorways_alone_serves_nobody(write_osm: WriteOsm, tmp_path: Path) -> None:
+    nodes = {1: (10.0, 20.0), 2: (10.0, 20.01), 3: (10.001, 20.0)}
+    prepare("x", str(write_osm(nodes, [((1, 2, 3, 1), {"highway": "motorway"})])), tmp_path / "x")
+    with pytest.raises(UnreachablePlace, match="No road of this area lets a vehicle stop"):
+        Engine.load(tmp_path / "x").snap(Place(10.0, 20.005))
 
 
 @real_roads
@@ -172,9 +189,9 @@ def test_a_walk_is_never_shorter_than_the_straight_line(engine: Engine, origin: 
 
 
 def test_a_walk_goes_against_one_way_streets(toytown: Engine) -> None:
-    north, south = Place(10.005, 20.005), Place(10.0, 20.005)
-    assert toytown.walk(north, [south, north]) == [556, 0]
-    assert toytown.walk(south, [north]) == [556]
+    north, south = Place(10.0045, 20.005), Place(10.0005, 20.005)
+    assert toytown.walk(north, [south, north]) == [445, 0]
+    assert toytown.walk(south, [north]) == [445]
 
 
 def test_threads_get_the_same_answers(engine: Engine, helsinki: Path) -> None:
@@ -198,8 +215,8 @@ def test_a_missing_or_damaged_area_is_refused(helsinki: Path, tmp_path: Path) ->
     with pytest.raises(RoadError, match="noriai area add"):
         Engine.load(tmp_path / "nowhere")
     copy = shutil.copytree(helsinki, tmp_path / "copy")
-    (copy / STREETS).write_bytes((copy / STREETS).read_bytes()[:5000])
-    with pytest.raises(RoadError, match="damaged"):
+    (copy / ROADS).write_bytes((copy / ROADS).read_bytes()[:5000])
+    with pytest.raises(RoadError, match="cut off"):
         Engine.load(copy)
 
 

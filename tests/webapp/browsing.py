@@ -37,6 +37,7 @@ def sign_in(context: BrowserContext, role: str) -> Page:
 
 def check(page: Page) -> None:
     """Raise AssertionError for a breach of WCAG 2.2 AA that axe sees, or a page that scrolls sideways."""
+    page.wait_for_load_state()  # after a click the next page may have begun, without a head yet to put a script in
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=AXE)
     found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", LEVEL)
@@ -45,7 +46,8 @@ def check(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} scrolls sideways"
 
 
-def draw(page: Page, name: str) -> None:
-    """Draw what is on the screen as a picture for the docs, where somebody asked for pictures."""
+def draw(page: Page, name: str, *, whole: bool = False) -> None:
+    """Draw what is on the screen, or the whole page, as a picture for the docs, where somebody asked for pictures."""
     if os.environ.get(PICTURES):
-        page.screenshot(path=Path(os.environ[PICTURES]) / f"{name}-{page.viewport_size['width']}.png")  # type: ignore[index]
+        path = Path(os.environ[PICTURES]) / f"{name}-{page.viewport_size['width']}.png"  # type: ignore[index]
+        page.screenshot(path=path, full_page=whole)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, sync_playwright
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import create_engine, make_url, text
 from waitress.server import create_server
 
 from routing.engine import Engine
@@ -57,43 +57,112 @@ def clock() -> Clock:
     return Clock()
 
 
+Fill = Callable[[str], None]
+"""Writes what a test begins with into the empty database at an address."""
+
+
+class SQLite:
+    """Databases that are files: a new one is a copy of one that was filled once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def filled(self, name: str, fill: Fill) -> None:
+        """Fill the database of a name, if that was not done in this session."""
+        if not self._file(name).exists():
+            fill(f"sqlite:///{self._file(name)}")
+
+    def copy(self, name: str, folder: Path) -> str:
+        """Give the address of a copy of a filled database; of an empty one for no name."""
+        if name:
+            shutil.copy(self._file(name), folder / "records.db")
+        return f"sqlite:///{folder / 'records.db'}"
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.db"
+
+
+class PostgreSQL:
+    """Databases on a server, all of them of this session: a new one is made from one that was filled once."""
+
+    def __init__(self, server: str) -> None:
+        self._server = make_url(server).set(drivername="postgresql+psycopg")
+        self._engine = create_engine(self._server, isolation_level="AUTOCOMMIT")
+        self._prefix, self._made = f"noriai_test_{uuid4().hex[:16]}", set[str]()
+
+    def filled(self, name: str, fill: Fill) -> None:
+        """Fill the database of a name, if that was not done in this session."""
+        if f"{self._prefix}_{name}" not in self._made:
+            fill(self._anew(name, "template1"))
+
+    def copy(self, name: str, folder: Path) -> str:
+        """Give the address of a copy of a filled database; of an empty one for no name. The last copy goes."""
+        assert folder.exists()
+        return self._anew("copy", f"{self._prefix}_{name}" if name else "template1")
+
+    def close(self) -> None:
+        for name in self._made:
+            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+        self._engine.dispose()
+
+    def _anew(self, name: str, like: str) -> str:
+        name = f"{self._prefix}_{name}"
+        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {like}")
+        self._made.add(name)
+        return self._server.set(database=name).render_as_string(hide_password=False)
+
+    def _run(self, *statements: str) -> None:
+        with self._engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+
+
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """Make a database for this session on the server that the environment names, and drop it at the end."""
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> SQLite:
+    return SQLite(tmp_path_factory.mktemp("filled"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """Keep databases for this session on the server that the environment names, and drop them at the end."""
     if not os.environ.get(POSTGRESQL):
         pytest.skip(f"set {POSTGRESQL} to the address of a PostgreSQL server to test on it too")
-    server, name = make_url(os.environ[POSTGRESQL]).set(drivername="postgresql+psycopg"), f"noriai_test_{uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-        yield server.set(database=name).render_as_string(hide_password=False)
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    databases = PostgreSQL(os.environ[POSTGRESQL])
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the address of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'records.db'}"
-    url: str = request.getfixturevalue("postgresql_url")
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        _empty(connection)
-    engine.dispose()
-    return url
+    """Give the address of a database: of a settled town, of records with their tables, or an empty one, as is asked."""
+    databases: SQLite | PostgreSQL = request.getfixturevalue(request.param)
+    wanted = next((name for name in ("town", "store") if name in request.fixturenames), "")
+    if wanted == "town":
+        area = request.getfixturevalue("roads"), request.getfixturevalue("names")
+        databases.filled("town", lambda url: _settle(url, tmp_path, area))
+    elif wanted == "store":
+        databases.filled("store", lambda url: _opened(url, Clock()).close())
+    return databases.copy(wanted, tmp_path)
 
 
-def _empty(connection: Connection) -> None:
-    connection.execute(text("DROP SCHEMA public CASCADE"))
-    connection.execute(text("CREATE SCHEMA public"))
+def _opened(url: str, clock: Clock) -> Store:
+    opened = Store(url, clock=clock, timezone=HELSINKI, patience=UNHURRIED)
+    opened.migrate()
+    return opened
+
+
+def _settle(url: str, folder: Path, area: tuple[Engine, PlaceIndex]) -> None:
+    clock = Clock()
+    clock.now = MORNING
+    opened = _opened(url, clock)
+    small_town.settle(_town(folder, url, opened, area, clock))
+    opened.close()
 
 
 @pytest.fixture
 def store(database_url: str, clock: Clock) -> Iterator[Store]:
     """Give empty records with their tables made."""
     opened = Store(database_url, clock=clock, timezone=HELSINKI, patience=UNHURRIED)
-    opened.migrate()
     yield opened
     opened.close()
 
@@ -117,12 +186,14 @@ def town(store: Store, database_url: str, clock: Clock, tmp_path: Path, request:
     clock.now = MORNING
     (tmp_path / "areas").mkdir()
     (tmp_path / "areas" / "helsinki").symlink_to(request.getfixturevalue("helsinki"))
-    rules = tomllib.loads(data_path("policies", "demo-town.toml").read_text(encoding="utf-8"))
     area = request.getfixturevalue("roads"), request.getfixturevalue("names")
-    settings = Settings(tmp_path, database_url, "not a secret")
-    made = Town(settings, store, *area, read_policy(rules), rules, clock, read_objective(rules))
-    small_town.settle(made)
-    return made
+    return _town(tmp_path, database_url, store, area, clock)
+
+
+def _town(folder: Path, url: str, store: Store, area: tuple[Engine, PlaceIndex], clock: Clock) -> Town:
+    rules = tomllib.loads(data_path("policies", "demo-town.toml").read_text(encoding="utf-8"))
+    settings = Settings(folder, url, "not a secret")
+    return Town(settings, store, *area, read_policy(rules), rules, clock, read_objective(rules))
 
 
 @pytest.fixture
@@ -166,7 +237,10 @@ def live_site(site: Flask) -> Iterator[str]:
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
     server.close()
+    for channel in [*server.active_channels.values()]:
+        channel.will_close = True  # a browser's open connections would keep the server running
     thread.join(timeout=5)
+    server.task_dispatcher.shutdown(timeout=1)
 
 
 # The demo's day
@@ -193,8 +267,4 @@ def demo_town(demo_records: Path, clock: Clock, tmp_path: Path, roads: Engine, n
 
 def _sqlite_town(folder: Path, clock: Clock, area: tuple[Engine, PlaceIndex]) -> Town:
     url = f"sqlite:///{folder / 'noriai.db'}"
-    opened = Store(url, clock=clock, timezone=HELSINKI, patience=UNHURRIED)
-    opened.migrate()
-    rules = tomllib.loads(data_path("policies", "demo-town.toml").read_text(encoding="utf-8"))
-    settings = Settings(folder, url, "not a secret")
-    return Town(settings, opened, *area, read_policy(rules), rules, clock, read_objective(rules))
+    return _town(folder, url, _opened(url, clock), area, clock)

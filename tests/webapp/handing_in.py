@@ -13,7 +13,7 @@ from webapp.files.spelling import Cell
 from webapp.publishing import run_id
 from webapp.resources import data_path
 from webapp.services import schedules
-from webapp.services.schedules import Checked, Kept
+from webapp.services.schedules import Checked, Kept, Look
 from webapp.town import Town
 
 Rows = list[dict[str, str]]
@@ -34,7 +34,7 @@ def run(code: str, vehicle: str = "B7", hour: int = 8, *, late: str = "") -> Row
     bell = {"time_latest": late or f"{hour}:30"}
     return [
         head | at(LIISANKATU, "Liisankatu 29", f"{hour}:00", board="2"),
-        at(RAUTATIENTORI, "Rautatientori", f"{hour}:01" if late else f"{hour}:06"),
+        at(RAUTATIENTORI, "Rautatientori", f"{hour}:03" if late else f"{hour}:06"),
         at(RESSU, "Ressun lukio", late or f"{hour}:20", alight="2", **bell),
     ]
 
@@ -55,8 +55,16 @@ def hand_in(town: Town, file: str) -> tables.Upload:
     return schedules.upload(town, file.encode(), "runs.csv", operator="school", actor=rider_id(town, "dispatcher"))
 
 
-def confirm(town: Town, row: tables.Upload, operator: str = "school") -> Kept:
-    return schedules.confirm(town, row.id, operator=operator, actor=rider_id(town, "dispatcher"))
+def look(town: Town, row: tables.Upload) -> Look:
+    return schedules.look(town, row.id, operator="school")
+
+
+def confirm(town: Town, row: tables.Upload, operator: str = "school", *, agreed: int = 0, shown: str = "") -> Kept:
+    """Take in what is shown now, or was shown before; without agreeing, nobody loses a seat."""
+    shown = shown or schedules.look(town, row.id, operator=operator).shown
+    return schedules.confirm(
+        town, row.id, operator=operator, actor=rider_id(town, "dispatcher"), shown=shown, agreed=agreed
+    )
 
 
 def take_in(town: Town, file: str) -> Kept:

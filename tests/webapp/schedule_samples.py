@@ -16,7 +16,7 @@ D1迎え,1号車,8,月火木,R8.4.1,R9.3.31,本町1-2 (A12),８時15分,1,
 
 HEADER = "run_id vehicle seats wheelchair_places days from until who_may_ride place time time_latest board alight"
 HEADER += " riders_on riders_off wheelchair_on seq lat lon detour not_on also_on max_extra_min stop_code residents"
-FIELDS = [*HEADER.split(), "operator"]
+FIELDS = [*HEADER.split(), "operator", "shift"]
 SEASON = {"days": "Mon", "from": "2026-04-01", "until": "2027-03-31", "who_may_ride": "anyone"}
 TWO_RUNS: list[dict[str, str]] = [
     {"run_id": "D1", "vehicle": "V1", "seats": "4", "place": "A", "time": "8:00", "board": "2", **SEASON},

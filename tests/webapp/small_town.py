@@ -49,7 +49,7 @@ LABELS = {
 
 def school_bus(town: Town, day: date = MONDAY, seats: int = 5) -> Run:
     """Five seats, four pupils: three seats free from the first stop, one from the station on."""
-    policy = replace(town.policy, max_extra=2 * MINUTE)
+    policy = replace(town.policy, detour=Detour.NONE, max_detour=0, deadhead=False, max_extra=2 * MINUTE)
     return Run(
         f"bus-{day:%d}", day.isoformat(), "school", "B1", Capacity.of(seats), policy=policy,
         stops=(

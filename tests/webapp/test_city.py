@@ -10,15 +10,55 @@ from webapp.services import booking
 from webapp.town import Town
 
 PAGES = {
-    "dispatcher": ["/dispatch", "/dispatch/runs/bus-23", "/dispatch/runs/bus-23.geojson", "/dispatch/upload"],
+    "dispatcher": [
+        "/dispatch",
+        "/dispatch/runs/bus-23",
+        "/dispatch/runs/bus-23.geojson",
+        "/dispatch/upload",
+        "/dispatch/dates",
+    ],
+    RIDER: ["/signing-in"],
+    "desk": [
+        "/desk",
+        "/desk/call",
+        "/desk/groups",
+        "/desk/endings",
+        "/desk/sign-up",
+        "/desk/paper",
+        "/desk/call-backs",
+        "/desk/signing-in",
+        "/desk/card",
+    ],
     "driver": ["/drive", "/drive/bus-23", "/drive/bus-23/manifest"],
-    "town": ["/town"],
+    "town": ["/town", "/town/rules", "/town/rules/full.toml", "/agreements/new"],
 }
 FORMS = {
-    "dispatcher": ["/dispatch/replan", "/dispatch/upload", "/dispatch/uploads/x/confirm", "/dispatch/uploads/x/drop"],
+    "dispatcher": [
+        "/dispatch/replan",
+        "/dispatch/upload",
+        "/dispatch/uploads/x/confirm",
+        "/dispatch/uploads/x/drop",
+        "/dispatch/uploads/x/effective",
+        "/dispatch/uploads/x/replaces",
+        "/dispatch/uploads/x/columns",
+    ],
+    RIDER: ["/signing-in/end", "/signing-in/phone"],
+    "desk": [
+        "/desk/call/ask",
+        "/desk/call/book",
+        "/desk/call/new",
+        "/desk/groups/verify",
+        "/desk/sign-up",
+        "/desk/call-backs/take",
+        "/desk/card",
+        "/desk/card/withdraw",
+        "/desk/signing-in/email",
+        "/desk/signing-in/end",
+    ],
     "driver": ["/drive/bus-23/events"],
+    "town": ["/agreements", "/town/rules/full.toml/try", "/town/rules/trials/x/switch"],
 }
-ROLES = [RIDER, "desk", *PAGES]
+ROLES = [*PAGES]
 
 
 @pytest.fixture

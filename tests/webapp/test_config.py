@@ -12,7 +12,7 @@ from webapp.config import place_kernel_cache, read_settings
 EVERY = {
     "NORIAI_DATABASE_URL": ("database_url", "postgresql://db/noriai", "postgresql://db/noriai"),
     "NORIAI_SECRET_KEY": ("secret_key", "known to all servers", "known to all servers"),
-    "NORIAI_AREA": ("area", "porvoo", "porvoo"),
+    "NORIAI_AREA": ("area", " porvoo,, sipoo ,", ("porvoo", "sipoo")),
     "NORIAI_TIMEZONE": ("timezone", "Asia/Tokyo", ZoneInfo("Asia/Tokyo")),
     "NORIAI_LANGUAGE": ("language", "ja", "ja"),
     "NORIAI_HORIZON_DAYS": ("horizon_days", "28", 28),
@@ -20,6 +20,11 @@ EVERY = {
     "NORIAI_POLICY": ("policy", "other.toml", "other.toml"),
     "NORIAI_SMTP": ("smtp", "mail:587", "mail:587"),
     "NORIAI_MAIL_FROM": ("mail_from", "bus@example.org", "bus@example.org"),
+    "NORIAI_ADDRESS": ("address", "https://rides.example.org/", "https://rides.example.org"),
+    "NORIAI_SMS": ("sms", "https://sms.example.org/send", "https://sms.example.org/send"),
+    "NORIAI_SMS_BODY": ("sms_body", "To={to}&Body={text}", "To={to}&Body={text}"),
+    "NORIAI_SMS_AUTHORIZATION": ("sms_authorization", "Bearer x", "Bearer x"),
+    "NORIAI_PROXIES": ("proxies", "1", 1),
     "NORIAI_HTTPS": ("https", "yes", True),
 }
 
@@ -39,7 +44,7 @@ def test_everything_is_kept_in_one_home(tmp_path: Path) -> None:
     settings = read_settings({"NORIAI_HOME": str(tmp_path / "deep" / "home")})
     assert settings.home == tmp_path / "deep" / "home"
     assert settings.database_url == f"sqlite:///{settings.home}/noriai.db"
-    assert settings.area_folder == settings.home / "areas" / "helsinki"
+    assert settings.area_folders == (settings.home / "areas" / "helsinki",)
 
 
 def test_a_home_of_no_name_is_not_the_folder_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +83,9 @@ def test_those_who_start_at_once_agree_on_the_secret(tmp_path: Path) -> None:
         ("NORIAI_TIMEZONE", "Europe"),
         ("NORIAI_TIMEZONE", "../etc/passwd"),
         ("NORIAI_LANGUAGE", "xx"),
+        ("NORIAI_ADDRESS", "rides.example.org"),
+        ("NORIAI_PROXIES", "one"),
+        ("NORIAI_PROXIES", "10"),
     ],
 )
 def test_what_cannot_be_meant_is_said_with_its_name(tmp_path: Path, name: str, said: str) -> None:

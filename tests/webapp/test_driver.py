@@ -1,19 +1,28 @@
 """A driver reads one manifest at a time, and what is tapped is recorded once, whatever the connection does."""
 
+import hashlib
+import json
+import re
+from dataclasses import replace
 from datetime import UTC, timedelta
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.webapp.asking import book
+from tests.webapp import wishes
+from tests.webapp.asking import book, bookings
 from tests.webapp.conftest import Clock, SignIn
-from tests.webapp.small_town import RIDER
+from tests.webapp.small_town import LABELS, RIDER, school_bus
 from tests.webapp.visitor import Visitor
+from webapp.db.store import RunHead
+from webapp.services import boarding, booking
 from webapp.town import Town
 
 BUS, VAN = "bus-23", "van-23"
+LOOKED = ["seats", "blankets", "boot"]
 JSON = {"Accept": "application/json"}
 
 
@@ -25,10 +34,14 @@ def driver(sign_in: SignIn) -> Visitor:
 def tap(driver: Visitor, stop: str, kind: str, ride: str = "", **more: Any) -> TestResponse:
     """Send an event as the page's script does, a second after the one before."""
     driver.get("/drive")
-    driver.browser.application.extensions["noriai"].clock.forward(1)
+    driver.browser.application.extensions["noriai"].now().clock.forward(1)
     fields = {"stop": stop, "kind": kind, "ride": ride, "event_id": str(uuid4()), **more}
     run = fields.pop("run", BUS)
     return driver.browser.post(f"/drive/{run}/events", data={"csrf_token": driver.token, **fields}, headers=JSON)
+
+
+def is_hidden(driver: Visitor, part: str) -> bool:
+    return next("hidden" in one.attrib for one in driver.tree.iter() if one.get("id") == part)
 
 
 def kinds(town: Town, run: str = BUS) -> list[str]:
@@ -121,10 +134,157 @@ def test_a_run_is_not_finished_while_somebody_is_aboard(driver: Visitor) -> None
     tap(driver, "station", "no_show", "pupils-b")
     tap(driver, "school", "departed")
     driver.get(f"/drive/{BUS}")
-    assert "Not accounted for" in driver.text and "finished" not in driver.text
+    assert is_hidden(driver, "closing") and not is_hidden(driver, "left-open")
+    assert tap(driver, "", "closed", looked=LOOKED).status_code == 409
     tap(driver, "school", "alighted", "pupils-a")
     driver.get(f"/drive/{BUS}")
-    assert "This run is finished. Nobody is left aboard." in driver.text
+    assert is_hidden(driver, "left-open") and not is_hidden(driver, "closing")
+
+
+def test_a_run_is_closed_once_every_seat_was_looked_at_and_can_only_be_read_then(driver: Visitor, town: Town) -> None:
+    for ride, stop in (("pupils-a", "liisankatu"), ("pupils-b", "station")):
+        tap(driver, stop, "no_show", ride)
+    assert "Look at every seat" in tap(driver, "", "closed", looked=LOOKED[:2]).get_json()["reason"]
+    assert tap(driver, "", "closed", looked=LOOKED).status_code == 200
+    assert tap(driver, "school", "arrived").get_json()["reason"].startswith("This run was closed already")
+    driver.get(f"/drive/{BUS}")
+    assert "This run was closed at" in driver.text and 'value="boarded"' not in driver.page
+    with town.store.read() as records:
+        watch = records.find_watch(BUS)
+        assert watch and watch.closed_at and records.get_run(BUS).done == 4
+
+
+def test_what_was_tapped_last_is_taken_back(driver: Visitor, town: Town) -> None:
+    tap(driver, "liisankatu", "boarded", "pupils-a", event_id="boarded-by-mistake")
+    driver.get(f"/drive/{BUS}")
+    assert driver.field("about") == "boarded-by-mistake" and "Boarded · " not in driver.text.split("Take back")[1]
+    driver.send("Take back")
+    assert "0 aboard of 4 expected" in driver.text and kinds(town) == []
+    with town.store.read() as records:
+        assert sorted(event.kind for event in records.list_told(BUS)) == ["boarded", "undone"]
+
+
+def test_the_number_that_a_resident_says_is_checked(driver: Visitor, sign_in: SignIn, town: Town) -> None:
+    book(sign_in(RIDER))
+    (booked,) = bookings(town)
+    driver.get(f"/drive/{BUS}")
+    pin = boarding.pin(town, booked.id)
+    for said, answer in ((pin, "Right: this is Resident Testi."), (f"{pin[:3]}x", "This is not the number of")):
+        driver.send("Check the number", {"said": said})
+        assert answer in driver.text
+    assert pin not in driver.page and boarding.token(town, booked.id) not in driver.page
+
+
+def test_the_manifest_carries_what_checks_a_number_offline(driver: Visitor, sign_in: SignIn, town: Town) -> None:
+    book(sign_in(RIDER))
+    (booked,) = bookings(town)
+    driver.get(f"/drive/{BUS}")
+    salt, pin, token = json.loads(unescape(re.search(r'data-checks="([^"]*)"', driver.page)[1]))[booked.ride_id]  # type: ignore[index]
+    for kept, said in ((pin, boarding.pin(town, booked.id)), (token, boarding.token(town, booked.id))):
+        assert hashlib.sha256(f"{salt}:{said}".encode()).hexdigest() == kept
+
+
+def test_a_booking_has_to_be_acknowledged(driver: Visitor, sign_in: SignIn) -> None:
+    driver.get(f"/drive/{BUS}")
+    book(sign_in(RIDER))
+    driver.get(f"/drive/{BUS}")
+    assert "New on this run Booking added: 08:00 Liisankatu 29" in driver.text
+    driver.send("I have read this")
+    assert "New on this run" not in driver.text
+
+
+def test_a_note_and_a_wish_for_a_call_reach_the_desk_without_a_number_on_the_page(
+    driver: Visitor, sign_in: SignIn, town: Town
+) -> None:
+    resident, desk, dispatcher = sign_in(RIDER), sign_in("desk"), sign_in("dispatcher")
+    book(resident)
+    driver.get(f"/drive/{BUS}")
+    driver.send("Ask the desk to call them")
+    driver.send("Keep this note", {"text": "Waits at the back door"})
+    assert "Waits at the back door" in driver.text and "+358 00 000 01" not in driver.text
+    desk.get("/desk")
+    assert "Resident Testi · +358 00 000 01" in desk.text and "Waits at the back door" in desk.text
+    dispatcher.get("/dispatch")
+    assert "Waits at the back door" in dispatcher.text and "+358 00 000 01" not in dispatcher.text
+    assert kinds(town) == []
+    desk.send("Put away")
+    assert "+358 00 000 01" not in desk.text
+    resident.get("/trips")
+    assert "back door" not in resident.text
+
+
+def test_only_the_drivers_pages_may_use_the_camera(driver: Visitor) -> None:
+    assert "camera=(self)" in driver.browser.get(f"/drive/{BUS}").headers["Permissions-Policy"]
+    assert "camera=()" in driver.browser.get("/login").headers["Permissions-Policy"]
+
+
+def test_the_pages_can_be_installed(driver: Visitor) -> None:
+    said = driver.browser.get("/drive/app.webmanifest").get_json()
+    assert (said["display"], said["start_url"]) == ("standalone", "/drive")
+    assert {driver.browser.get(icon["src"]).status_code for icon in said["icons"]} == {200}
+
+
+def test_the_way_is_handed_to_other_programs_for_stops_of_this_run_alone(driver: Visitor) -> None:
+    driver.get(f"/drive/{BUS}")
+    links = [one for one in driver.tree.iter("a") if one.get("href", "").startswith("https://")]
+    assert len(links) == 3 * 4 and {one.get("rel") for one in links} == {"noreferrer"}
+
+
+@pytest.mark.parametrize("behind", [3600, -3600])
+def test_the_clock_of_a_device_that_is_wrong_is_made_good(
+    driver: Visitor, town: Town, clock: Clock, behind: int
+) -> None:
+    wrong = clock.now - timedelta(seconds=behind)
+    for at, stop in enumerate(("liisankatu", "station")):
+        times = {"device_time": f"{wrong + timedelta(seconds=at)}", "device_now": f"{wrong + timedelta(seconds=60)}"}
+        tap(driver, stop, "arrived", **times)
+    with town.store.read() as records:
+        first, second = records.list_events(BUS)
+    assert (second.happened_at - first.happened_at).total_seconds() == 1
+    assert abs((first.happened_at - clock.now).total_seconds()) < 90
+
+
+def test_what_another_device_told_otherwise_is_refused_with_a_reason(driver: Visitor, town: Town) -> None:
+    tap(driver, "liisankatu", "no_show", "pupils-a")
+    answer = tap(driver, "liisankatu", "boarded", "pupils-a", was="expected")
+    assert answer.status_code == 409 and "another device" in answer.get_json()["reason"]
+    assert tap(driver, "liisankatu", "boarded", "pupils-a", was="no_show").status_code == 200
+
+
+def test_who_cancelled_meanwhile_cannot_board_and_the_driver_is_told_why(driver: Visitor, town: Town) -> None:
+    made = wishes.book(town)
+    booking.cancel(town, made.id, actor=made.rider_id)
+    answer = tap(driver, "liisankatu", "boarded", made.ride_id)
+    assert answer.status_code == 409 and "cancelled meanwhile" in answer.get_json()["reason"]
+
+
+def test_with_several_vehicles_the_driver_chooses_one_and_the_others_stay_a_step_away(
+    driver: Visitor, town: Town
+) -> None:
+    other = replace(school_bus(town), id="bus-x", vehicle="B2")
+    head = RunHead("bus-x", "Other bus")
+    town.store.commit(
+        lambda door: door.keep(other, cause="published", labels=LABELS, head=head, as_published=True),
+        times=town.roads,
+    )
+    driver.get("/drive")
+    assert "Which vehicle do you drive?" in driver.text and 'data-keep="[]"' in driver.page
+    driver.send("B2")
+    own, others = driver.text.split("Runs of other vehicles")
+    assert "Other bus" in own and "Morning bus" in others and "/drive/bus-x" in driver.page.split("data-keep=")[1][:60]
+    driver.send("Choose another vehicle")
+    assert "Which vehicle do you drive?" in driver.text
+
+
+def test_a_driver_of_another_operator_reads_and_tells_nothing_with_a_ticket_of_ours(
+    driver: Visitor, visitor: Visitor, town: Town
+) -> None:
+    driver.get(f"/drive/{BUS}")
+    ticket = re.search(r'data-ticket="([^"]*)"', driver.page)[1]  # type: ignore[index]
+    visitor.get("/login")
+    sent = {"csrf_token": visitor.token, "stop": "liisankatu", "kind": "arrived", "ticket": ticket}
+    assert visitor.browser.post(f"/drive/{BUS}/events", data=sent, headers=JSON).status_code == 401
+    assert kinds(town) == []
 
 
 def test_nobody_gets_off_who_did_not_board(driver: Visitor, town: Town) -> None:

@@ -1,4 +1,4 @@
-"""A driver tells what happened, once for all; whose seat is taken then, and who is told."""
+"""A driver tells what happened, once for all; whose seat is taken then."""
 
 from datetime import timedelta
 from typing import Any
@@ -34,15 +34,10 @@ def with_family(town: Town, ride: str = "pupils-a") -> None:
     run = run_of(town)
 
     def change(door: Any) -> None:
-        door.put(tables.Member(operator_id="school", code="A01", name="Aino Esimerkki", guardian_email="g@example.org"))
+        door.put(tables.Member(operator_id="school", code="A01", name="Aino Esimerkki"))
         door.keep(run, cause="published", members={ride: "A01"}, as_published=True)
 
     town.store.commit(change, runs=[BUS], times=town.roads)
-
-
-def told(town: Town) -> list[tables.Outbox]:
-    with town.store.read() as records:
-        return [one for one in records.pending_outbox(50) if one.email]
 
 
 def test_what_is_sent_again_changes_nothing(town: Town) -> None:
@@ -144,8 +139,6 @@ def test_a_manifest_has_names_for_its_own_driver_alone(town: Town) -> None:
     for read in (driving.read_manifest, driving.manifest_version):
         with pytest.raises(NotFound):
             read(town, BUS, operator="care")
-    with pytest.raises(NotFound):
-        driving.changes_since(town, BUS, 0, operator="care")
 
 
 def test_who_cancelled_is_named_no_more(town: Town) -> None:
@@ -165,38 +158,8 @@ def test_another_operators_driver_tells_nothing(town: Town) -> None:
 
 def test_a_booking_is_seen_on_the_manifest_at_once(town: Town) -> None:
     before = manifest(town)
-    made = book(town)
+    book(town)
     after = manifest(town)
     assert after.version != before.version
     assert driving.manifest_version(town, BUS, operator="school") == after.version
-    assert driving.changes_since(town, BUS, 0, operator="school") == (frozenset({made.ride_id}), frozenset())
     assert after.visits[1].load == Load(5)
-
-
-def test_a_family_is_told_once_and_nothing_of_the_child(town: Town) -> None:
-    with_family(town)
-    for _ in range(2):
-        tap(town, BUS, "liisankatu", "boarded", "pupils-a")
-    (message,) = told(town)
-    assert (message.kind, message.email, message.facts) == ("boarded", "g@example.org", {"time": "07:00"})
-
-
-def test_a_second_tap_tells_a_family_nothing_new(town: Town, clock: Clock) -> None:
-    with_family(town)
-    record(town, kind="boarded", ride="pupils-a")
-    clock.forward(20)
-    record(town, id="tap-0002", kind="boarded", ride="pupils-a")
-    assert len(told(town)) == 1
-
-
-def test_a_family_is_told_of_both_ends(town: Town, clock: Clock) -> None:
-    with_family(town)
-    tap(town, BUS, "liisankatu", "boarded", "pupils-a")
-    clock.forward(25 * 60)
-    tap(town, BUS, "school", "alighted", "pupils-a")
-    assert [(one.kind, one.facts["time"]) for one in told(town)] == [("boarded", "07:00"), ("alighted", "07:25")]
-
-
-def test_a_family_without_an_address_is_told_nothing(town: Town) -> None:
-    tap(town, BUS, "liisankatu", "boarded", "pupils-a")
-    assert told(town) == []

@@ -24,7 +24,7 @@ def wait(town: Town, rider: str = "", ends: tuple[Place, Place] = (LIISANKATU, K
     """Ask for the bus when it is full, and wait for a seat; give the id of the request."""
     answer = ask(town, rider, arrive=BY_BUS, ends=ends)
     assert answer.refusal is not None
-    booking.wait(town, answer.request.id)
+    booking.wait(town, answer.request.id, at_once=True)
     return answer.request.id
 
 

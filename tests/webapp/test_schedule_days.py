@@ -21,6 +21,7 @@ from tests.webapp.handing_in import (
 )
 from tests.webapp.small_town import MONDAY
 from tests.webapp.wishes import tamper
+from webapp.files.reader import SCHEDULE
 from webapp.services import schedules
 from webapp.town import Town
 
@@ -39,7 +40,7 @@ def test_two_runs_of_one_vehicle_never_overlap(town: Town) -> None:
 
 
 def test_a_vehicle_that_has_no_time_to_go_home_is_told(town: Town) -> None:
-    brisk = [at_times(run("D1"), "8:00 8:02 8:05"), at_times(run("D2"), "8:08 8:10 8:14")]
+    brisk = [at_times(run("D1"), "8:00 8:03 8:09"), at_times(run("D2"), "8:14 8:17 8:23")]
     checked = check(town, with_depot(brisk), "runs.xlsx")
     assert said(checked) == ["W-VEHICLE-TIGHT"]
     assert {message.value for message in checked.messages} == {"Kasarmitori"}
@@ -79,8 +80,8 @@ def test_the_demo_drives_whenever_it_is_shown(path: Path, year: int, demo_town: 
 @pytest.mark.parametrize("path", WORKBOOKS, ids=[path.stem for path in WORKBOOKS])
 def test_a_schedule_is_remembered_as_it_was_read(path: Path, demo_town: Town) -> None:
     file = schedules.check(demo_town, path.read_bytes(), path.name, operator="mallila").file
-    written = schedules.SCHEDULE.dump_json(file)
-    assert schedules.SCHEDULE.validate_json(written) == file
+    written = SCHEDULE.dump_json(file)
+    assert SCHEDULE.validate_json(written) == file
 
 
 def test_as_days_pass_the_next_ones_come_into_view(town: Town, clock: Clock) -> None:

@@ -46,7 +46,7 @@ FAULTS: list[tuple[str, int, str, dict[tuple[int, str], str]]] = [
     ("E-TIME-BACK", 3, "J time", {(3, "time"): "7:44"}),
     ("E-BELL", 4, "K time_latest", {(4, "time_latest"): "8:29"}),
     ("E-DATE", 2, "F from", {(2, "from"): "spring"}),
-    ("E-DATE", 2, "U not_on", {(2, "not_on"): "2026-05-01, Easter", (5, "not_on"): "2026-05-01"}),
+    ("E-DATE", 2, "U not_on", {(2, "not_on"): "2026-05-01, 2026-13-45", (5, "not_on"): "2026-05-04"}),
     ("E-DATE-AMBIG", 2, "F from", {(2, "from"): "4/1/2026"}),
     ("E-DATE-RANGE", 2, "G until", {(2, "until"): "2025-03-31"}),
     ("E-DAYS", 2, "E days", {(2, "days"): "school days"}),
@@ -54,7 +54,9 @@ FAULTS: list[tuple[str, int, str, dict[tuple[int, str], str]]] = [
     ("E-COUNT", 3, "L board", {(3, "riders_on"): "A1 A2"}),
     ("E-FLAG", 3, "Y residents", {(3, "residents"): "perhaps"}),
     ("E-PLACE", 3, "I place", {(3, "place"): ""}),
-    ("E-PLACE", 3, "R lat", {(3, "lat"): "95", (3, "lon"): "24.9"}),
+    ("E-PLACE", 3, "R lat", {(3, "lat"): "195", (3, "lon"): "24.9"}),
+    ("E-PLACE", 3, "R lat", {(3, "lat"): "139.7", (3, "lon"): "35.6"}),
+    ("E-PLACE", 3, "S lon", {(3, "lat"): "60.1", (3, "lon"): ""}),
     ("E-LOAD-OVER", 3, "L board", {(3, "board"): "3", (4, "alight"): "5"}),
     ("E-LOAD-NEG", 3, "M alight", {(3, "alight"): "3"}),
     ("E-LOAD-NEG", 4, "O riders_off", {(4, "riders_off"): "A1", (4, "alight"): "1"}),
@@ -75,6 +77,36 @@ def test_a_fault_names_its_cell_and_refuses_its_run_only(
     assert (message.row, message.column, message.run) == (row, column, "D1")
     assert [run.code for run in file.runs] == ["D2"]
     assert message.text.endswith(f"Run D1 was not taken in; the other run is not affected. [{code}]")
+
+
+FAR = {(2, "lat"): "60.17", (2, "lon"): "24.94", (3, "lon"): "24.94"}
+LEGS = [("E-SPEED", "60.47"), ("W-SPEED", "60.3"), ("", "60.2"), ("W-TIME-SAME", "60.1735")]
+
+
+@pytest.mark.parametrize(("code", "lat"), LEGS)
+def test_a_leg_that_no_vehicle_drives_is_told_where_both_places_are_said(code: str, lat: str) -> None:
+    at_once = {(3, "time"): "8:00"} if code == "W-TIME-SAME" else {}
+    file = with_changes(FAR | {(3, "lat"): lat} | at_once)
+    found = [(message.code, message.row, message.column) for message in file.messages]
+    assert found == ([(code, 3, "J time")] if code else [])
+    assert len(file.runs) == (1 if code == "E-SPEED" else 2)
+
+
+def test_a_run_that_never_goes_is_told() -> None:
+    file = with_changes({(2, "from"): "2026-04-07", (2, "until"): "2026-04-12"})
+    assert (message_of(file, "W-NO-DAY").column, len(file.runs)) == ("E days", 2)
+    taken_out = {(2, "not_on"): "2026-04-01..2027-03-31", (2, "also_on"): "2026-05-01"}
+    assert codes(with_changes(taken_out)) == []
+
+
+@pytest.mark.parametrize("code", ["007", "1E5", "TRUE", "NA", "12345678901234567890", "1.0", "-1", "=1+1", "@x"])
+def test_a_code_is_text_whatever_it_looks_like(code: str) -> None:
+    assert with_changes({(2, "run_id"): code, (2, "vehicle"): code}).runs[0].code == code
+
+
+@pytest.mark.parametrize("seats", ["-1", "4.5", "4+1", "many", "NaN"])
+def test_seats_that_are_no_number_refuse_their_run(seats: str) -> None:
+    assert message_of(with_changes({(2, "seats"): seats}), "E-COUNT").column == "C seats"
 
 
 def test_a_message_says_where_what_why_and_what_happened_in_the_readers_language() -> None:

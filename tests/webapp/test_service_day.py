@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from webapp import service_day
 
-HELSINKI, TOKYO = ZoneInfo("Europe/Helsinki"), ZoneInfo("Asia/Tokyo")
+HELSINKI, TOKYO, SEOUL = (ZoneInfo(name) for name in ("Europe/Helsinki", "Asia/Tokyo", "Asia/Seoul"))
 SPRING, AUTUMN, PLAIN = date(2025, 3, 30), date(2025, 10, 26), date(2025, 6, 2)
 HOUR = 3600
 ODD = [ZoneInfo(name) for name in ("UTC", "Australia/Lord_Howe", "America/St_Johns")]
-zones = st.sampled_from([HELSINKI, TOKYO, *ODD])
+zones = st.sampled_from([HELSINKI, TOKYO, SEOUL, *ODD])
 days = st.dates(date(2000, 1, 1), date(2060, 1, 1))
 
 
@@ -81,3 +81,30 @@ def test_an_instant_before_the_start_of_a_day_is_negative(instant: datetime, zon
 def test_a_part_of_a_second_before_the_start_is_before_it() -> None:
     almost = service_day.day_start(PLAIN, TOKYO) - timedelta(milliseconds=1)
     assert service_day.seconds_of(almost, PLAIN, TOKYO) == -1
+
+
+NIGHTS = [SPRING - timedelta(days=1), SPRING, AUTUMN - timedelta(days=1), AUTUMN]
+"""The dates on whose nights Helsinki moves its clocks, and the dates before them, whose late runs drive through it."""
+
+
+@given(st.lists(st.integers(0, 172_799), min_size=2, max_size=12), st.sampled_from(NIGHTS))
+def test_a_run_through_a_clock_change_keeps_its_order_and_the_length_of_every_leg(times: list[int], day: date) -> None:
+    """Nothing is driven twice, left out or turned around, whatever the clocks of the town do meanwhile."""
+    for zone in (HELSINKI, TOKYO, SEOUL):
+        instants = [service_day.instant_of(time, day, zone) for time in sorted(times)]
+        lengths = [later - earlier for earlier, later in zip(instants, instants[1:], strict=False)]
+        planned = [later - earlier for earlier, later in zip(sorted(times), sorted(times)[1:], strict=False)]
+        assert lengths == [timedelta(seconds=one) for one in planned]
+
+
+@given(st.integers(4 * 60, 24 * 60 - 1), days)
+def test_a_printed_time_is_on_the_clock_of_every_date_in_every_town(minute: int, day: date) -> None:
+    """Of times before four in the morning that holds where no clock is changed: always in Tokyo and Seoul."""
+    for zone in (HELSINKI, TOKYO, SEOUL):
+        for shown_day in (day, *NIGHTS):
+            shown = service_day.local_time(60 * minute, shown_day, zone)
+            assert (shown.date(), shown.hour * 60 + shown.minute) == (shown_day, minute)
+    for night in NIGHTS:
+        for zone in (TOKYO, SEOUL):
+            shown = service_day.local_time(60 * (minute % 240), night, zone)
+            assert (shown.date(), shown.hour * 60 + shown.minute) == (night, minute % 240)

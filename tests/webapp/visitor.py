@@ -30,6 +30,12 @@ class Visitor:
         self.post("/login", {"email": f"{role}@example.org", "password": PASSWORD})
         return self
 
+    def keep_phone(self) -> "Visitor":
+        """Say that the phone is one's own: the session then outlives a quarter of an hour without a page."""
+        self.get("/signing-in")
+        self.send("It is mine alone")
+        return self
+
     def get(self, path: str, status: int = 200) -> str:
         """Open a page, following where it leads; check the status of where that ends, and the page's quality."""
         return self._open(self.browser.get(path, follow_redirects=True), status)
@@ -42,7 +48,10 @@ class Visitor:
     def send(self, button: str, answers: Answers | None = None, status: int = 200) -> str:
         """Press the first button of these words on the open page: its form is sent with what it holds and `answers`."""
         form = next(form for form in self.tree.iter("form") if button in _words_of_button(form))
-        return self.post(form.get("action", ""), {**_held(form), **(answers or {})}, status)
+        buttons = [*form.iter("button")]
+        pressed = next((one for one in buttons if button in words(one)), buttons[0])
+        said = {pressed.get("name", ""): pressed.get("value") or ""} if pressed.get("name") else {}
+        return self.post(form.get("action", ""), {**_held(form), **said, **(answers or {})}, status)
 
     @property
     def tree(self) -> Element:
@@ -69,6 +78,10 @@ class Visitor:
         labels = {label.get("for"): words(label) for label in self.tree.iter("label")}
         offered = [one for one in self.tree.iter("input") if one.get("name") == name]
         return {labels[one.get("id")]: one.get("value") or "" for one in offered}
+
+    def buttons(self, name: str) -> dict[str, str]:
+        """Map the words of each button that sends a field of this name to its value."""
+        return {words(one): one.get("value") or "" for one in self.tree.iter("button") if one.get("name") == name}
 
     def error(self, name: str) -> str:
         """Give what is said beside a field; nothing where nothing is wrong with it."""

@@ -1,25 +1,42 @@
 """Write the records: what may be done while the runs in question are locked."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, func
+from sqlalchemy import ColumnElement, delete, func, inspect, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from matching import model, promises
 from matching.model import Rule
+from matching.schedule import baseline
+from routing.pace import Factors
 from routing.times import TravelTimes
 from webapp import freezing
 from webapp.db import rows, tables
 from webapp.db.errors import PromiseBroken, StoreError
-from webapp.db.records import Records
+from webapp.db.records import Records, is_due
 
 Row = TypeVar("Row", bound=SQLModel)
+Once = (
+    tables.Event
+    | tables.RoadUpdate
+    | tables.AbsentDay
+    | tables.Agreement
+    | tables.AgreementSignature
+    | tables.RuleChange
+    | tables.Confirmation
+    | tables.Consent
+    | tables.ConsentEnd
+    | tables.FamilyNews
+    | tables.GroupRecord
+    | tables.CallBack
+    | tables.AlertStep
+)
 OfRun = TypeVar("OfRun", tables.RunStop, tables.RunRide)
 Clock = Callable[[], datetime]
 
@@ -28,8 +45,16 @@ UNLABELLED: Mapping[str, tuple[str, bool]] = MappingProxyType({})
 SENSELESS = frozenset({Rule.ORDER, Rule.STOPS})
 """Rules whose breach makes a plan that no driver could follow; even a published schedule must keep these."""
 
-BEHIND_KEEP = (tables.Run, tables.RunStop, tables.RunRide, tables.RunEvent, tables.Event)
-"""Rows that `put` leaves alone: plans are judged first, histories and events are append-only."""
+BEHIND_KEEP = (
+    tables.Run,
+    tables.RunStop,
+    tables.RunRide,
+    tables.RunEvent,
+    tables.Event,
+    tables.Consent,
+    tables.ConsentEnd,
+)
+"""Rows that `put` leaves alone: plans are judged first; histories, events and consents are append-only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,68 +97,263 @@ class Door(Records):
         members: Mapping[str, str] = NOBODY,
         head: RunHead | None = None,
         as_published: bool = False,
+        dropped: Collection[str] = (),
+        stranded: Collection[str] = (),
     ) -> model.Run:
         """Judge a run, write its plan, and return it with its new revision. There is no other way to write a plan.
 
         labels: of new stops, (text, only its driver may read it); a stop that is kept keeps its own.
         members: ride id -> member code, for new committed rides. head: needed for a new run; renames a kept one.
-        as_published: keep what a schedule says of a run that is new, or that no resident and no event has touched,
-        although it is late; what no driver could follow is refused all the same. Of any other run the stops stay that
-        are too near to be changed.
+        as_published: keep what a schedule says of a run that is new, or of which nothing has happened yet, although it
+        is late; what no driver could follow is refused all the same. Its labels and members take the place of what was
+        kept; residents ride on as they were promised, on a run that they make no worse, but for those rides that are
+        `dropped` (ids) and whom somebody answers for. Of any other run the stops stay that are too near to be changed.
+
+        stranded: rides (ids) that leave a vehicle on its way because it broke down, or board it again.
 
         Raises PromiseBroken, or StoreError when the kept run is not locked, or not the one that `run` was made from.
         """
         before = self.find_run(run.id)
         self._check_base(run, before)
-        self._judge(run, before, as_published=as_published)
+        self._judge(run, before, as_published=as_published, dropped=dropped, stranded=stranded)
         done, reached = (before.done, before.reached) if before else (0, ())
         revision = self._next_revision(run.id, before)
         kept = replace(run, revision=revision, done=done, reached=reached, frozen=0)
         self._append(kept, cause, actor)
         self._write_head(kept, head)
-        self._write_stops(kept, labels)
-        self._write_rides(kept, members)
+        said, held = (self.run_labels(run.id), self.run_members(run.id)) if before else ({}, {})
+        self._write_stops(kept, {**said, **labels} if as_published else {**labels, **said})
+        self._write_rides(kept, members if as_published and members is not NOBODY else {**members, **held})
         return kept
 
-    def remove(self, run_id: str, *, cause: str, actor: str | None = None) -> None:
+    def remove(self, run_id: str, *, cause: str, actor: str | None = None, dropped: Collection[str] = ()) -> None:
         """Take a run out of the schedule; its history stays, and ends with a plan of no stops.
 
-        Raises StoreError when a resident rides on it, or when a booking or an event was ever made on it.
+        dropped: residents' rides (ids) on it for whom somebody answers. Raises StoreError when any other resident rides
+        on it, when a booking on it still stands, or when an event was ever told of it.
         """
         run = self.get_run(run_id)
         self._check_base(run, run)
-        if run.residents or self.list_bookings(run_id=run_id) or self.list_events(run_id):
+        booked = self.list_bookings(run_id=run_id)
+        relied = {ride.id for ride in run.residents} - {*dropped} or any(one.status == "booked" for one in booked)
+        if relied or self.list_told(run_id):
             raise StoreError(f"run {run_id} has residents or a past: it can be changed, not removed")
-        self._append(replace(run, revision=self._next_revision(run_id, run), stops=(), rides=()), cause, actor)
-        for table in (tables.RunRide, tables.RunStop):
+        self._append(
+            replace(run, revision=self._next_revision(run_id, run), stops=(), rides=(), absent=(), skipped=()),
+            cause,
+            actor,
+        )
+        for table in (tables.RunRide, tables.RunStop, tables.RunWatch):
             self._session.exec(delete(table).where(col(table.run_id) == run_id))
-        self._session.exec(delete(tables.Run).where(col(tables.Run.id) == run_id))
+        watched = self._session.get(tables.RunWatch, run_id) is not None
+        if booked or watched:
+            head = self.get_run_head(run_id)
+            head.removed = True
+            self._session.merge(head)
+            self._flush()
+        else:
+            self._session.exec(delete(tables.Run).where(col(tables.Run.id) == run_id))
 
     def put(self, row: Row) -> Row:
         """Insert or update one row of any other table, at once; return it as it is kept, with its id."""
         if isinstance(row, BEHIND_KEEP):
-            raise StoreError(f"{type(row).__name__} rows are written by keep, remove and add_event alone")
+            raise StoreError(f"{type(row).__name__} rows are written by keep, remove and the add_ methods alone")
         kept = self._session.merge(row)
         self._flush()
         return kept
 
+    def put_factors(self, factors: Factors) -> None:
+        """Keep how much slower than the empty road the town drives, in place of what was kept."""
+        for row in rows.to_factor_rows(factors):
+            self.put(row)
+
+    def forget_place(self, place_id: str) -> None:
+        """Delete a saved place, if it is there."""
+        self._session.exec(delete(tables.SavedPlace).where(col(tables.SavedPlace.id) == place_id))
+
+    def forget_absent_day(self, day: tables.AbsentDay) -> None:
+        """Delete a day on which a member was not to come, if it is there."""
+        self._forget(day)
+
+    def forget_guardian(self, guardian: tables.Guardian) -> None:
+        """Delete that somebody is a member's guardian, if they are."""
+        self._forget(guardian)
+
     def add_event(self, event: tables.Event) -> bool:
         """Append what happened at a stop; False when this event was there already, and then nothing changes."""
-        insert: Any = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[self._session.get_bind().dialect.name]
-        once = insert(tables.Event).values(event.model_dump()).on_conflict_do_nothing(index_elements=["id"])
-        return self._session.connection().execute(once.returning(col(tables.Event.id))).first() is not None
+        return self._add_once(event)
 
-    def mark_sent(self, outbox_id: int) -> None:
-        """Note that a message went out. Raises NotFound."""
+    def add_absent_day(self, day: tables.AbsentDay) -> bool:
+        """Insert a day on which a member does not come; False when it was there already, and then nothing changes."""
+        return self._add_once(day)
+
+    def add_road_update(self, update: tables.RoadUpdate) -> bool:
+        """Append an update of the roads; False when another process has judged it already."""
+        return self._add_once(update)
+
+    def add_agreement(self, agreement: tables.Agreement) -> bool:
+        """Append an agreement; False when it was drafted already, and then nothing changes."""
+        return self._add_once(agreement)
+
+    def add_confirmation(self, confirmation: tables.Confirmation) -> bool:
+        """Append who took a file in; False when that was done already, and then nothing changes."""
+        return self._add_once(confirmation)
+
+    def lock_operator(self, operator_id: str) -> None:
+        """Let nobody else who locks it publish runs of this operator meanwhile: runs that are new cannot be locked."""
+        held = select(tables.Operator.id).where(tables.Operator.id == operator_id)
+        self._session.exec(held.with_for_update()).all()
+
+    def forget_column_names(self, names: tables.ColumnNames) -> None:
+        """Delete what an operator said of its columns, if it is there."""
+        self._forget(names)
+
+    def add_signature(self, signature: tables.AgreementSignature) -> bool:
+        """Append a party's signature; False when that party has signed already, and then nothing changes."""
+        return self._add_once(signature)
+
+    def add_alert_step(self, step: tables.AlertStep) -> bool:
+        """Append what a dispatcher did about an alert; False when that was kept already, and then nothing changes."""
+        return self._add_once(step)
+
+    def add_rule_change(self, change: tables.RuleChange) -> bool:
+        """Append that rules were switched on; False when that was kept already, and then nothing changes."""
+        return self._add_once(change)
+
+    def add_group_record(self, record: tables.GroupRecord) -> bool:
+        """Append what was decided of a group; False when that was kept already, and then nothing changes."""
+        return self._add_once(record)
+
+    def add_call_back(self, told: tables.CallBack) -> bool:
+        """Append that a matter was told by telephone; False when it was told already, and then nothing changes."""
+        return self._add_once(told)
+
+    def hold_agreements(self, operator: str) -> None:
+        """Wait until nobody else fills what an operator's agreements admit in all, and keep others waiting likewise."""
+        bounded = select(tables.Agreement.id).where(
+            tables.Agreement.operator_id == operator, col(tables.Agreement.quota_in_all).is_not(None)
+        )
+        self._session.exec(bounded.order_by(tables.Agreement.id).with_for_update()).all()
+
+    def count_sign_in(self, key: str, starts: datetime) -> int:
+        """Count one more try of a key in the period that starts then; tell the how manieth it is."""
+        insert: Any = self._insert(tables.SignInCount).values(key=key, starts=starts, tries=1)
+        more = {"tries": tables.SignInCount.__table__.c.tries + 1}  # type: ignore[attr-defined]
+        counted = insert.on_conflict_do_update(index_elements=["key", "starts"], set_=more)
+        return int(self._session.connection().execute(counted.returning(col(tables.SignInCount.tries))).scalar_one())
+
+    def take_try(self, sign_in_id: str, *, since: datetime, most: int) -> tables.SignIn | None:
+        """Use up one try of a code that may still be guessed; nobody else has the same try."""
+        row = tables.SignIn
+        open_still = (col(row.proved_at).is_(None), col(row.created_at) > since, col(row.tries) < most)
+        return self._change(row, (col(row.id) == sign_in_id, *open_still), tries=col(row.tries) + 1)
+
+    def prove(self, *, since: datetime, id: str | None = None, link: str | None = None) -> tables.SignIn | None:
+        """Note once that somebody had the code, or the link, of a sign-in that is not older."""
+        row = tables.SignIn
+        named = col(row.id) == id if link is None else col(row.link) == link
+        return self._change(
+            row, (named, col(row.proved_at).is_(None), col(row.created_at) > since), proved_at=self.now()
+        )
+
+    def end_sign_in(self, sign_in_id: str, *, since: datetime) -> tables.SignIn | None:
+        """Use up a sign-in that was proved: it lets one person in, once."""
+        row = tables.SignIn
+        proved = (col(row.id) == sign_in_id, col(row.ended_at).is_(None), col(row.proved_at) > since)
+        return self._change(row, proved, ended_at=self.now())
+
+    def take_card_try(self, link: str, *, most: int) -> tables.Card | None:
+        """Use up one try of a card that is valid and not locked."""
+        row = tables.Card
+        valid = (col(row.link) == link, col(row.withdrawn_at).is_(None), col(row.tries) < most)
+        return self._change(row, valid, tries=col(row.tries) + 1)
+
+    def forget_sign_ins(self, before: datetime) -> None:
+        """Delete what is left of tries to sign in from before then."""
+        self._session.exec(delete(tables.SignIn).where(col(tables.SignIn.created_at) < before))
+        self._session.exec(delete(tables.SignInCount).where(col(tables.SignInCount.starts) < before))
+
+    def add_consent(self, consent: tables.Consent) -> bool:
+        """Append a consent; False when it was given already, and then nothing changes."""
+        return self._add_once(consent)
+
+    def end_consent(self, end: tables.ConsentEnd) -> bool:
+        """Append that a consent was withdrawn; False when it was already, and then nothing changes."""
+        return self._add_once(end)
+
+    def add_family_news(self, news: tables.FamilyNews) -> bool:
+        """Append that somebody is told of a ride; False when another process tells the same."""
+        return self._add_once(news)
+
+    def correct_family_news(self, news: tables.FamilyNews) -> bool:
+        """Note that what was told is taken back; False when another process has done so."""
+        row = tables.FamilyNews
+        same = [column == getattr(news, column.name) for column in inspect(row).primary_key]
+        return self._change(row, (*same, col(row.corrected_at).is_(None)), corrected_at=self.now()) is not None
+
+    def forget_push_subscription(self, subscription_id: str) -> None:
+        """Delete a browser that shows messages no more, if it is there."""
+        gone = col(tables.PushSubscription.id) == subscription_id
+        self._session.exec(delete(tables.PushSubscription).where(gone))
+
+    def claim_messages(self, limit: int, lease: timedelta) -> list[tables.Outbox]:
+        """Take messages that are due for oneself, so that no other process sends them before the lease ends."""
+        row = tables.Outbox
+        chosen = select(row.id).where(*is_due(self.now())).order_by(col(row.attempts), col(row.id)).limit(limit)
+        ids = list(self._session.exec(chosen.with_for_update(skip_locked=True)))
+        changed = update(row).where(col(row.id).in_(ids)).values(leased_until=self.now() + lease).returning(row)
+        taken = list(self._session.scalars(changed)) if ids else []
+        self._session.expunge_all()
+        return sorted(taken, key=lambda one: (one.attempts, one.id))
+
+    def take_pin_try(self, user_id: str, *, most: int) -> tables.DriverPin | None:
+        """Use up one try of a driver's PIN that is not locked."""
+        row = tables.DriverPin
+        return self._change(row, (col(row.user_id) == user_id, col(row.tries) < most), tries=col(row.tries) + 1)
+
+    def mark_sent(self, outbox_id: int, via: str = "") -> None:
+        """Note that a message went out, and by which channel. Raises NotFound."""
         message = self._get(tables.Outbox, outbox_id)
         message.sent_at, message.attempts, message.error = self.now(), message.attempts + 1, ""
+        message.state, message.via, message.leased_until = "sent", via, None
         self.put(message)
 
-    def mark_failed(self, outbox_id: int, error: str) -> None:
-        """Note that a message could not be sent, and why. Raises NotFound."""
+    def mark_failed(self, outbox_id: int, error: str, due_at: datetime | None = None) -> None:
+        """Note that a message could not be sent, why, and when to try again. Raises NotFound."""
         message = self._get(tables.Outbox, outbox_id)
         message.attempts, message.error = message.attempts + 1, error
+        message.due_at, message.leased_until = due_at, None
         self.put(message)
+
+    def mark_message(self, outbox_id: int, state: str, *, error: str = "", due_at: datetime | None = None) -> None:
+        """Put a message into another state, or let it wait until `due_at`. Raises NotFound."""
+        message = self._get(tables.Outbox, outbox_id)
+        message.state, message.due_at, message.leased_until = state, due_at, None
+        message.error = error or message.error
+        self.put(message)
+
+    def _forget(self, row: tables.AbsentDay | tables.Guardian | tables.ColumnNames) -> None:
+        table = type(row)
+        key = (column == getattr(row, column.name) for column in inspect(table).primary_key)
+        self._session.exec(delete(table).where(*key))
+
+    def _add_once(self, row: Once) -> bool:
+        """Insert a row unless its key is there; a writer of the same row is waited for."""
+        table = type(row)
+        key = inspect(table).primary_key
+        once = self._insert(table).values(row.model_dump()).on_conflict_do_nothing(index_elements=[*key])
+        return self._session.connection().execute(once.returning(key[0])).first() is not None
+
+    def _insert(self, table: type[SQLModel]) -> Any:
+        kinds: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+        return kinds[self._session.get_bind().dialect.name](table)
+
+    def _change(self, table: type[Row], wanted: Iterable[ColumnElement[bool]], **values: Any) -> Row | None:
+        """Change the one row of which all that is wanted holds; two who want the same row are never both given it."""
+        changed = update(table).where(*wanted).values(**values).returning(table)
+        row = self._session.scalars(changed, execution_options={"populate_existing": True}).first()
+        self._session.expunge_all()
+        return row
 
     def _check_base(self, run: model.Run, before: model.Run | None) -> None:
         if before is None:
@@ -145,17 +365,38 @@ class Door(Records):
         if (run.operator, run.service_date) != (before.operator, before.service_date):
             raise StoreError(f"run {run.id} cannot move to another operator or day")
 
-    def _judge(self, run: model.Run, before: model.Run | None, *, as_published: bool) -> None:
+    def _judge(
+        self,
+        run: model.Run,
+        before: model.Run | None,
+        *,
+        as_published: bool,
+        dropped: Collection[str],
+        stranded: Collection[str],
+    ) -> None:
         if self._grip.times is None:
             raise StoreError("a run is kept only by a commit that has travel times to judge it by")
-        untouched = before is None or not (before.residents or before.done or self.list_events(run.id))
-        if as_published and untouched:
-            faults = [fault for fault in promises.broken(run, self._grip.times) if fault.rule in SENSELESS]
+        near = before and freezing.freeze(before, self._grip.times, self.now(), self._grip.timezone)
+        begun = near is not None and bool(near.done or self.list_told(run.id) or (near.residents and near.fixed))
+        if as_published and not begun:
+            faults = [*self._misses(run, before, dropped), *_senseless(run, self._grip.times)]
         else:
-            near = before and freezing.freeze(before, self._grip.times, self.now(), self._grip.timezone)
-            faults = promises.broken(run, self._grip.times, near)
+            faults = promises.broken(run, self._grip.times, near, stranded=stranded)
         if faults:
             raise PromiseBroken(faults)
+
+    def _misses(self, run: model.Run, before: model.Run | None, dropped: Collection[str]) -> list[model.Broken]:
+        """List the promises to residents that a new schedule of a run does not keep. Raises StoreError for a lost one.
+
+        A resident makes no run worse than it is by its own schedule.
+        """
+        worse = promises.broken(run, self._grip.times, baseline(run)) if run.residents and self._grip.times else []
+        if before is None:
+            return worse
+        told = replace(before, rides=tuple(ride for ride in before.rides if ride.id not in dropped))
+        if {ride.id for ride in told.residents} - {ride.id for ride in run.rides}:
+            raise StoreError(f"run {run.id} would lose residents of whom nobody said so")
+        return [*promises.carried(told, run), *worse]
 
     def _next_revision(self, run_id: str, before: model.Run | None) -> int:
         """Count on from the plan that was judged, so that two writers who saw the same plan never both succeed.
@@ -187,14 +428,10 @@ class Door(Records):
         self._flush()
 
     def _write_stops(self, run: model.Run, labels: Mapping[str, tuple[str, bool]]) -> None:
-        said = {**labels, **self.run_labels(run.id)}
-        made = [rows.to_stop_row(run.id, k, stop, said.get(stop.id, ("", True))) for k, stop in enumerate(run.stops)]
-        self._replace(tables.RunStop, run.id, made)
+        self._replace(tables.RunStop, run.id, rows.to_stop_rows(run, labels))
 
     def _write_rides(self, run: model.Run, members: Mapping[str, str]) -> None:
-        held = {**members, **self.run_members(run.id)}
-        made = [rows.to_ride_row(run.id, k, ride, held.get(ride.id, "")) for k, ride in enumerate(run.rides)]
-        self._replace(tables.RunRide, run.id, made)
+        self._replace(tables.RunRide, run.id, rows.to_ride_rows(run, members))
 
     def _replace(self, table: type[OfRun], run_id: str, made: Iterable[OfRun]) -> None:
         """Make a run's rows equal to those made; only what differs is written."""
@@ -209,3 +446,7 @@ class Door(Records):
     def _flush(self) -> None:
         self._session.flush()
         self._session.expunge_all()
+
+
+def _senseless(run: model.Run, times: TravelTimes) -> list[model.Broken]:
+    return [fault for fault in promises.broken(run, times) if fault.rule in SENSELESS]

@@ -1,16 +1,17 @@
 """Rows <-> domain: a run is spread over its rows and put together again, or kept whole as JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from enum import Enum
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
 from matching import model
+from routing.pace import EMPTY_ROAD, HOURS, DayKind, Factors
 from routing.times import Place
 from webapp import service_day
 from webapp.db import tables
@@ -58,6 +59,22 @@ def layouts_from_json(kept: Sequence[Sequence[int]]) -> model.Capacity:
     return model.Capacity(tuple(model.Load(*numbers) for numbers in kept))
 
 
+def to_factor_rows(factors: Factors) -> list[tables.PaceFactor]:
+    """Make a row of each hour of each kind of day."""
+    return [
+        tables.PaceFactor(day_kind=kind.value, hour=hour, thousandths=thousandths)
+        for kind in DayKind
+        for hour, thousandths in enumerate(factors.row(kind))
+    ]
+
+
+def to_factors(kept: Iterable[tables.PaceFactor]) -> Factors:
+    """Read factors; an hour without a row drives as on the empty road."""
+    found = {(row.day_kind, row.hour): row.thousandths for row in kept}
+    hours = range(HOURS)
+    return Factors(**{kind.value: tuple(found.get((kind.value, h), EMPTY_ROAD) for h in hours) for kind in DayKind})
+
+
 def to_head(run: model.Run, code: str, name: str) -> tables.Run:
     return tables.Run(
         id=run.id,
@@ -69,10 +86,31 @@ def to_head(run: model.Run, code: str, name: str) -> tables.Run:
         layouts=layouts_to_json(run.capacity),
         policy=policy_to_json(run.policy),
         revision=run.revision,
+        pace=run.pace,
     )
 
 
-def to_stop_row(run_id: str, position: int, stop: model.Stop, label: tuple[str, bool]) -> tables.RunStop:
+def to_stop_rows(run: model.Run, labels: Mapping[str, tuple[str, bool]]) -> list[tables.RunStop]:
+    """Make a row of each stop of a run, driven or skipped; one without a label is private."""
+    stops = ((stop, False) for stop in run.stops), ((stop, True) for stop in run.skipped)
+    return [
+        _to_stop_row(run.id, k, stop, labels.get(stop.id, ("", True)), skipped=skipped)
+        for k, (stop, skipped) in enumerate(chain(*stops))
+    ]
+
+
+def to_ride_rows(run: model.Run, members: Mapping[str, str]) -> list[tables.RunRide]:
+    """Make a row of each ride of a run, absent ones among them."""
+    rides = ((ride, False) for ride in run.rides), ((ride, True) for ride in run.absent)
+    return [
+        _to_ride_row(run.id, k, ride, members.get(ride.id, ""), absent=absent)
+        for k, (ride, absent) in enumerate(chain(*rides))
+    ]
+
+
+def _to_stop_row(
+    run_id: str, position: int, stop: model.Stop, label: tuple[str, bool], *, skipped: bool
+) -> tables.RunStop:
     return tables.RunStop(
         run_id=run_id,
         id=stop.id,
@@ -88,10 +126,12 @@ def to_stop_row(run_id: str, position: int, stop: model.Stop, label: tuple[str, 
         planned=stop.planned,
         residents=stop.residents,
         depot=stop.depot,
+        skipped=skipped,
+        held=stop.held,
     )
 
 
-def to_ride_row(run_id: str, position: int, ride: model.Ride, member: str) -> tables.RunRide:
+def _to_ride_row(run_id: str, position: int, ride: model.Ride, member: str, *, absent: bool) -> tables.RunRide:
     return tables.RunRide(
         run_id=run_id,
         id=ride.id,
@@ -113,7 +153,21 @@ def to_ride_row(run_id: str, position: int, ride: model.Ride, member: str) -> ta
         apart=sorted(ride.apart),
         after=ride.after,
         member=member,
+        absent=absent,
+        guest=ride.guest,
     )
+
+
+AT_A_STOP = ("arrived", "boarded", "no_show", "alighted", "departed")
+"""Events that happen at a stop, and so tell where the vehicle has been."""
+
+
+def standing(events: Iterable[tables.Event]) -> list[tables.Event]:
+    """List what happened at stops and was not taken back, in the order in which it happened."""
+    told = list(events)
+    undone = {event.about for event in told if event.kind == "undone"}
+    kept = (event for event in told if event.kind in AT_A_STOP and event.id not in undone)
+    return sorted(kept, key=lambda event: (event.happened_at, event.id))
 
 
 def to_run(
@@ -124,19 +178,24 @@ def to_run(
     timezone: ZoneInfo,
 ) -> model.Run:
     """Put a run together from its rows; stops and rides in order of position."""
+    driven = [row for row in stops if not row.skipped]
+    taps, closed = standing(events), any(event.kind == "closed" for event in events)
     run = model.Run(
         id=head.id,
         service_date=head.service_date.isoformat(),
         operator=head.operator_id,
         vehicle=head.vehicle,
         capacity=layouts_from_json(head.layouts),
-        stops=tuple(_to_stop(row) for row in stops),
-        rides=tuple(_to_ride(row) for row in rides),
+        stops=tuple(_to_stop(row) for row in driven),
+        rides=tuple(_to_ride(row) for row in rides if not row.absent),
         policy=policy_from_json(head.policy),
         revision=head.revision,
-        done=count_served(stops, events),
+        done=len(driven) if closed else count_served(driven, taps),
+        pace=head.pace,
+        absent=tuple(_to_ride(row) for row in rides if row.absent),
+        skipped=tuple(_to_stop(row) for row in stops if row.skipped),
     )
-    return replace(run, reached=begun(run, events, timezone))
+    return replace(run, reached=begun(run, taps, timezone))
 
 
 def begun(run: model.Run, events: Iterable[tables.Event], timezone: ZoneInfo) -> tuple[int, ...]:
@@ -174,6 +233,7 @@ def _to_stop(row: tables.RunStop) -> model.Stop:
         planned=row.planned,
         residents=row.residents,
         depot=row.depot,
+        held=row.held,
     )
 
 
@@ -192,4 +252,5 @@ def _to_ride(row: tables.RunRide) -> model.Ride:
         groups=frozenset(row.groups),
         apart=frozenset(row.apart or ()),
         after=row.after,
+        guest=row.guest,
     )

@@ -1,10 +1,13 @@
 """Read dates, lists of dates and lists of weekdays as people write them."""
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
-from webapp.files.spelling import Cell, Unclear, plain
+from webapp.files.spelling import UNSAID, Cell, Unclear, plain
 
 _YEARS = range(2000, 2100)
 _EXCEL_ZERO = date(1899, 12, 30)
@@ -13,24 +16,40 @@ _ERAS = {"令和": 2018, "r": 2018, "平成": 1988, "h": 1988}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Days from `first` to `last`, both included, on which every time moves by `shift` seconds."""
+    """Days from `first` to `last`, both included, on which every time moves by `shift` seconds.
+
+    why: what the file says of these days, for people to read. days: the only weekdays that count, None for all.
+    """
 
     first: date
     last: date
     shift: int = 0
+    why: str = ""
+    days: frozenset[int] | None = None
 
     def __contains__(self, day: date) -> bool:
-        return self.first <= day <= self.last
+        return self.first <= day <= self.last and (self.days is None or day.weekday() in self.days)
+
+    @property
+    def length(self) -> int:
+        """Count the days from the first to the last."""
+        return (self.last - self.first).days + 1
+
+    def meets(self, other: "Span") -> bool:
+        """Is there a day in both?"""
+        first, last = max(self.first, other.first), min(self.last, other.last)
+        days = (first + timedelta(k) for k in range(min(7, (last - first).days + 1)))
+        return any(day in self and day in other for day in days)
 
 
 _WEEKDAYS = (
-    ("月", "월", "ma", "maanantai", "mon", "monday"),
-    ("火", "화", "ti", "tiistai", "tue", "tues", "tuesday"),
-    ("水", "수", "ke", "keskiviikko", "wed", "wednesday"),
-    ("木", "목", "to", "torstai", "thu", "thur", "thurs", "thursday"),
-    ("金", "금", "pe", "perjantai", "fri", "friday"),
-    ("土", "토", "la", "lauantai", "sat", "saturday"),
-    ("日", "일", "su", "sunnuntai", "sun", "sunday"),
+    ("月", "월", "ma", "maanantai", "må", "mån", "måndag", "mon", "monday"),
+    ("火", "화", "ti", "tiistai", "tis", "tisdag", "tue", "tues", "tuesday"),
+    ("水", "수", "ke", "keskiviikko", "on", "ons", "onsdag", "wed", "wednesday"),
+    ("木", "목", "to", "torstai", "tors", "torsdag", "thu", "thur", "thurs", "thursday"),
+    ("金", "금", "pe", "perjantai", "fr", "fre", "fredag", "fri", "friday"),
+    ("土", "토", "la", "lauantai", "lö", "lör", "lördag", "sat", "saturday"),
+    ("日", "일", "su", "sunnuntai", "sö", "sön", "söndag", "sun", "sunday"),
 )
 _DAY_NUMBER = {name: number for number, names in enumerate(_WEEKDAYS) for name in names}
 
@@ -47,6 +66,7 @@ _EITHER_FIRST = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})")
 _SERIAL = re.compile(r"\d{5}")
 
 
+@lru_cache(maxsize=4_096, typed=True)
 def date_of(cell: Cell) -> date | None | Unclear:
     """Read a date of the years 2000 to 2099; None for a blank cell."""
     if isinstance(cell, datetime):
@@ -92,22 +112,102 @@ def _either_order(one: int, other: int, year: int) -> date | Unclear:
 
 # Lists of dates
 
-_BETWEEN_DATES = re.compile(r"[,、;，]")
+_ITEM = re.compile(r"(?:\([^()]*\)|[^,、;，])+")
+"""What stands between two commas, of which those in brackets do not count."""
 _RANGE = re.compile(r"\.{2,}|[~〜–—]|から")
-_SHIFT = re.compile(r"(\+\d{1,3})(?:min|分|분)?$|(-\d{1,3})(?:min|分|분)$")
+_SHIFT = re.compile(r"\s*(?:(\+\s?\d{1,3})\s*(?:min|分|분)?|(-\s?\d{1,3})\s*(?:min|分|분))$", re.IGNORECASE)
+_WHY = re.compile(r"\s*\(([^()]+)\)$")
+_EVERY = re.compile(r"^(?:every\s|joka\s|varje\s|毎週|매주)\s*([^\d]+?)曜?日?\s*(?=\d|[+-]|$)", re.IGNORECASE)
+_EVER = date(_YEARS[0], 1, 1), date(_YEARS[-1], 12, 31)
 
 
-def spans_of(cell: Cell) -> tuple[Span, ...] | Unclear:
-    """Read dates and ranges such as `2026-08-01..2026-08-25, 2026-09-09+60min`; an empty tuple for a blank cell."""
+class Listed(NamedTuple):
+    """What a list of dates says: dates, and names that stand for others."""
+
+    spans: tuple[Span, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def listed_of(cell: Cell, is_name: Callable[[str], bool]) -> Listed | Unclear:
+    """Read dates such as `2026-08-01..2026-08-25, 2026-12-24 (party), every Wed 2026-05-01..2026-05-31, holidays`."""
     if isinstance(cell, date):
         cell = cell.isoformat()[:10]
     spans: list[Span] = []
-    for item in filter(None, map(str.strip, _BETWEEN_DATES.split(plain(cell)))):
+    names: list[str] = []
+    if plain(cell) == UNSAID:
+        return Listed()
+    for item in filter(None, map(str.strip, _ITEM.findall(plain(cell)))):
+        if is_name(item):
+            names.append(item)
+            continue
         read = _items(item)
         if isinstance(read, Unclear):
             return read
         spans += read
+    return Listed(tuple(spans), tuple(names))
+
+
+def spans_of(cell: Cell) -> tuple[Span, ...] | Unclear:
+    """Read dates and ranges such as `2026-08-01..2026-08-25, 2026-09-09+60min`; an empty tuple for a blank cell."""
+    listed = listed_of(cell, lambda _: False)
+    return listed if isinstance(listed, Unclear) else listed.spans
+
+
+def shifts_of(cell: Cell) -> tuple[Span, ...] | Unclear:
+    """Read by how much a timetable moves on some of its days: `Wed+60min, 2026-09-09+30min (fair)`."""
+    spans: list[Span] = []
+    if plain(cell) == UNSAID:
+        return ()
+    for item in filter(None, map(str.strip, _ITEM.findall(plain(cell)))):
+        weekly = _weekly_shift(item)
+        read = [weekly] if weekly else _items(item)
+        if isinstance(read, Unclear) or not all(span.shift for span in read):
+            return Unclear((), item)
+        spans += read
     return tuple(spans)
+
+
+def write_spans(spans: Iterable[Span]) -> str:
+    """Write spans so that `spans_of` and `shifts_of` read them as they are."""
+    return ", ".join(map(_written_span, spans))
+
+
+def _written_span(span: Span) -> str:
+    shift = f"{span.shift // 60:+d}min" if span.shift else ""
+    why = f" ({span.why})" if span.why and not _is_weekday_mark(span.why) else ""
+    every = "every " + "/".join(_WEEKDAYS[day][4] for day in sorted(span.days)) if span.days is not None else ""
+    days = "" if (span.first, span.last) == _EVER and every else span.first.isoformat()
+    if days and (span.last > span.first or every):
+        days += f"..{span.last.isoformat()}"
+    return f"{every} {days}".strip() + shift + why
+
+
+def _weekly_shift(item: str) -> Span | None:
+    """Read a shift on weekdays of the whole season."""
+    item, why = _without_why(item)
+    shift = _SHIFT.search(item)
+    words = item[: shift.start()] if shift else ""
+    days = days_of(_EVERY.sub(r"\1", words)) if words and not re.search(r"\d", words) else None
+    if not shift or days is None or isinstance(days, Unclear):
+        return None
+    return Span(*_EVER, _seconds_of(shift), why, days)
+
+
+def _seconds_of(shift: re.Match[str]) -> int:
+    return int((shift[1] or shift[2]).replace(" ", "")) * 60
+
+
+def _without_why(item: str) -> tuple[str, str]:
+    """Part an item from the remark in brackets behind it; a weekday in brackets belongs to the date."""
+    found = _WHY.search(item)
+    if not found:
+        return item, ""
+    return item[: found.start()], "" if _is_weekday_mark(found[1]) else " ".join(found[1].split())
+
+
+def _is_weekday_mark(words: str) -> bool:
+    signs = re.sub(r"曜日?|요일|[・･\s.]|祝日?|休|振", "", words.casefold())
+    return not signs or signs in _DAY_NUMBER
 
 
 def _items(item: str) -> list[Span] | Unclear:
@@ -121,39 +221,94 @@ def _items(item: str) -> list[Span] | Unclear:
 
 
 def _span(item: str) -> Span | Unclear:
-    tight = item.replace(" ", "").casefold()
-    shift = _SHIFT.search(tight)
-    days = item[: item.rindex(shift[0][0])] if shift else item
-    ends = [date_of(end) for end in _RANGE.split(days)]
+    core, why = _without_why(item)
+    every = _EVERY.search(core)
+    days = days_of(every[1]) if every else None
+    core = core[every.end() :] if every else core
+    shift = _SHIFT.search(core)
+    ends = [date_of(end) for end in _RANGE.split(core[: shift.start()] if shift else core)]
     unclear = next((end for end in ends if isinstance(end, Unclear)), Unclear())
     dates = [end for end in ends if isinstance(end, date)]
-    if len(dates) != len(ends) or len(dates) > 2 or dates[-1] < dates[0]:
+    if len(dates) != len(ends) or len(dates) > 2 or dates[-1] < dates[0] or isinstance(days, Unclear):
         return Unclear(unclear.readings, item)
-    return Span(dates[0], dates[-1], int(shift[1] or shift[2]) * 60 if shift else 0)
+    return Span(dates[0], dates[-1], _seconds_of(shift) if shift else 0, why, days)
+
+
+def joined(days: Iterable[date]) -> tuple[Span, ...]:
+    """Write dates as spans of days that follow each other."""
+    spans: list[Span] = []
+    for day in sorted(days):
+        if spans and spans[-1].last + timedelta(days=1) == day:
+            spans[-1] = Span(spans[-1].first, day)
+        else:
+            spans.append(Span(day, day))
+    return tuple(spans)
 
 
 # Lists of weekdays
 
 _GROUPS = {
-    **dict.fromkeys(("平日", "평일", "weekdays", "weekday", "arkisin", "arki"), frozenset(range(5))),
-    **dict.fromkeys(("土日", "土日祝", "土日祝日", "주말", "weekends", "weekend", "viikonloppu"), frozenset((5, 6))),
-    **dict.fromkeys(("毎日", "매일", "daily", "everyday", "päivittäin", "jokapäivä"), frozenset(range(7))),
+    **dict.fromkeys(
+        ("平日", "평일", "weekdays", "weekday", "arkisin", "arki", "vardagar", "vardag"), frozenset(range(5))
+    ),
+    **dict.fromkeys(("土日", "주말", "weekends", "weekend", "viikonloppu", "veckoslut", "helger"), frozenset((5, 6))),
+    **dict.fromkeys(("none", "なし", "없음", "ei", "ingen", "inga", "inget"), frozenset[int]()),
+    **dict.fromkeys(
+        ("毎日", "매일", "daily", "everyday", "päivittäin", "jokapäivä", "dagligen", "varjedag", "alladagar"),
+        frozenset(range(7)),
+    ),
 }
-_ENDING = re.compile(r"曜日|曜|요일|祝日?(?=$)|\.")
-_DAYS_APART = re.compile(r"[,、;/・&+\s]+")
+_ENDING = re.compile(r"曜日|曜|요일|\.")
+_NOT_HOLIDAYS = re.compile(
+    r"\(?(?:(?:祝祭?日?|公休日)[はをも]?(?:除く|除外|運休|休み|以外)|除祝日?"
+    r"|공휴일[은을]?\s*(?:제외|운휴)"
+    r"|(?:paitsi|ei\s+ajeta|ei)\s+(?:arki)?pyh\w+"
+    r"|(?:utom|inte\s+på|ej)\s+helgdagar(?:na)?"
+    r"|(?:except|excluding|excl\.?|not\s+on|no)\s+(?:public\s+|bank\s+)?holidays)\)?"
+)
+_HOLIDAYS = re.compile(
+    r"(?:^|(?<=[\s,、;/・&+(])|(?<=[月火水木金土日曜]))(?:(?:and|ja|och|と|및)\s+)?"
+    r"(?:祝祭?日?|공휴일|(?:public\s+|bank\s+)?holidays|(?:arki)?pyh(?:ät|inä|äpäivät|äpäivinä)|helgdagar)"
+    r"(?=$|[\s,、;/・&+)])"
+)
+
+_DAYS_APART = re.compile(r"(?:[,、;/・&+\s]|\b(?:and|ja|och)\b)+")
 _DAYS_BETWEEN = re.compile(r"[~〜–—-]|から")
-_ENGLISH_TO = re.compile(r"(?<=[a-z]{3})\s+(?:to|through)\s+(?=[a-z]{3})")
-"""Between English names `to` makes a range; between Finnish short names (ma to pe) it is Thursday."""
+_TO = re.compile(r"(?<=[a-z]{3})\s+(?:to|through)\s+(?=[a-z]{3})|(?<=\w)\s+till\s+(?=\w)")
+"""Between English names `to` makes a range; between Finnish and Swedish short names (ma to pe) it is Thursday."""
 
 
-def days_of(cell: Cell) -> frozenset[int] | None | Unclear:
-    """Read weekdays, 0 = Monday to 6 = Sunday; None for a blank cell.
+class DayRule(NamedTuple):
+    """Weekdays, 0 = Monday to 6 = Sunday, and what is said of public holidays: "also", "not", or nothing."""
 
-    Public holidays are dates, not weekdays: 祝 adds nothing here, and `names_holidays` tells that it was written.
-    """
+    days: frozenset[int]
+    holidays: str = ""
+
+
+@lru_cache(maxsize=1_024, typed=True)
+def day_rule_of(cell: Cell) -> DayRule | None | Unclear:
+    """Read weekdays, and what is said of public holidays beside them (土日祝); None for a blank cell."""
     words = plain(cell).casefold()
     if not words:
         return None
+    rest = _NOT_HOLIDAYS.sub(" ", words).strip(" ,、;・()")
+    rule = "not" if rest != words else ""
+    left = _HOLIDAYS.sub(" ", rest).strip(" ,、;/・&+()") if not rule else rest
+    if left != rest:
+        rule = "also"
+    days = _weekdays_of(left) if left else frozenset[int]()
+    return Unclear() if isinstance(days, Unclear) or (not left and rule != "also") else DayRule(days, rule)
+
+
+def days_of(cell: Cell) -> frozenset[int] | None | Unclear:
+    """Read weekdays, 0 = Monday to 6 = Sunday; None for a blank cell. Public holidays alone are no weekdays."""
+    rule = day_rule_of(cell)
+    if isinstance(rule, DayRule):
+        return rule.days if rule.days or not rule.holidays else Unclear()
+    return rule
+
+
+def _weekdays_of(words: str) -> frozenset[int] | Unclear:
     if "".join(words.split()) in _GROUPS:
         return _GROUPS["".join(words.split())]
     if re.fullmatch(r"[01]{7}", words):
@@ -167,13 +322,8 @@ def days_of(cell: Cell) -> frozenset[int] | None | Unclear:
     return frozenset(days) or Unclear()
 
 
-def names_holidays(cell: Cell) -> bool:
-    """Does a list of days speak of public holidays, whose dates it does not give?"""
-    return "祝" in plain(cell)
-
-
 def _close_ranges(words: str) -> str:
-    return re.sub(r"\s*([~〜–—-])\s*", r"\1", _ENGLISH_TO.sub("-", words))
+    return re.sub(r"\s*([~〜–—-])\s*", r"\1", _TO.sub("-", words))
 
 
 def _some_days(item: str) -> set[int] | None:

@@ -6,9 +6,18 @@ from collections.abc import Callable
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_FOREIGN_LETTER = re.compile(r"[^\x00-\x7f]")
+_BETWEEN_CELLS = re.compile(r"[\r\n,;\t|]")
+"""One of these stands in every table; letters that are no UTF-16 hardly ever give one when they are read as such."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _ENOUGH = 0.7
+_FEW = 10
 _SAMPLE = 100_000
+
+_DAMAGE = re.compile(
+    r"\ufffd|Ã[\u0080-\u00bf]|Ã[‚ƒ„…†‡ˆ‰Š‹Œ€Ž]|[a-z]√|√[a-z]|縺[^\x00-\x7f]|繧[^\x00-\x7f]|ã[\u0080-\u009f]"
+)
+"""What letters look like after a program has read them in the wrong encoding and saved the result."""
 
 CERTAIN = {"utf-8", "utf-8-sig", "utf-16"}
 """Encodings that prove themselves; the others are a guess that the dispatcher should confirm."""
@@ -24,8 +33,23 @@ def decode(content: bytes) -> tuple[str, str] | None:
         if content.startswith(mark):
             return _strict(content, encoding)
     if b"\0" in content:
-        return _strict(content, "utf-16-be" if content[0::2].count(0) > content[1::2].count(0) else "utf-16-le")
-    return _strict(content, "utf-8") or _by_sense(content)
+        found = _strict(content, "utf-16-be" if content[0::2].count(0) > content[1::2].count(0) else "utf-16-le")
+        return found if found and _BETWEEN_CELLS.search(found[0]) else None
+    return _strict(content, "utf-8") or (None if damaged_row(content) else _by_sense(content))
+
+
+def damaged_row(content: bytes) -> int:
+    """Find the row of the first byte at fault in a text that is UTF-8 but for a few bytes; 0 where it is not."""
+    text = content.decode("utf-8", errors="replace")
+    foreign, lost = len(_FOREIGN_LETTER.findall(text)), text.count("\ufffd")
+    if not lost or lost * _FEW > foreign:
+        return 0
+    return len(text[: text.index("\ufffd")].splitlines()) or 1
+
+
+def is_damaged(words: str) -> bool:
+    """Does a cell show that its letters were lost before the file came here?"""
+    return not words.isascii() and bool(_DAMAGE.search(words))
 
 
 def _by_sense(content: bytes) -> tuple[str, str] | None:

@@ -15,16 +15,19 @@ RUN_FIELDS = (
     "vehicle",
     "seats",
     "wheelchair_places",
+    "seats_per_wheelchair",
     "days",
     "until",
     "not_on",
     "also_on",
+    "calendar",
+    "shift",
     "who_may_ride",
     "detour",
     "max_extra_min",
     "max_ride_min",
 )
-_OF_VEHICLE = {"seats", "wheelchair_places"}
+_OF_VEHICLE = {"seats", "wheelchair_places", "seats_per_wheelchair"}
 _OF_OPERATOR = {"vehicle", "who_may_ride", "detour", "max_extra_min", "max_ride_min", *_OF_VEHICLE}
 
 

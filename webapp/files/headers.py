@@ -8,11 +8,11 @@ from webapp.files.messages import Messages
 from webapp.files.sheets import Table, letter
 from webapp.files.spelling import Cell, shown
 
-_NEEDED = (
+NEEDED = (
     ("run_id",),
-    ("days",),
-    ("from",),
-    ("until",),
+    ("days", "calendar"),
+    ("from", "calendar"),
+    ("until", "calendar"),
     ("place", "address", "stop_code", "lat"),
     ("time",),
     ("board", "riders_on"),
@@ -23,18 +23,20 @@ _NEEDED = (
 
 def note_no_header(table: Table, names: FieldNames, messages: Messages) -> None:
     """Refuse a table in which no row looks like a header."""
-    row, missing = table.rows[0], _called(_NEEDED, names, messages.language)
+    row, missing = table.rows[0], _called(NEEDED, names, messages.language)
     found = _listed(row.cells)
     messages.add("E-HEADER", variant="none", sheet=table.name, row=row.number, found=found, missing=missing)
 
 
-def is_complete(header: Header, table: Table, names: FieldNames, messages: Messages) -> bool:
-    """Are all needed columns of a schedule there? Where not, note which."""
-    missing = [group for group in _NEEDED if not header.has(*group)]
-    if missing:
-        called, found = _called(missing, names, messages.language), _listed(header.labels)
-        messages.add("E-HEADER", sheet=table.name, row=header.row, missing=called, found=found)
-    return not missing
+def missing_columns(header: Header) -> list[tuple[str, ...]]:
+    """List the groups of columns of which a schedule needs one and has none."""
+    return [group for group in NEEDED if not header.has(*group)]
+
+
+def note_missing(header: Header, table: Table, names: FieldNames, messages: Messages) -> None:
+    """Refuse a table whose header lacks needed columns."""
+    called, found = _called(missing_columns(header), names, messages.language), _listed(header.labels)
+    messages.add("E-HEADER", sheet=table.name, row=header.row, missing=called, found=found)
 
 
 def is_usable(header: Header, table: Table, names: FieldNames, messages: Messages) -> bool:

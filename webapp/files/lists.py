@@ -1,33 +1,17 @@
-"""Read the optional sheets of a workbook: vehicles, places, calendar."""
+"""Read the optional sheets of a workbook about vehicles and places; `calendars` reads the third."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date
 from typing import TypeVar
 
 from webapp.files.columns import Record
-from webapp.files.dates import Span, days_of
-from webapp.files.field_names import folded
 from webapp.files.messages import Messages
 from webapp.files.reading import RowReader
 from webapp.files.scheduled import PlaceEntry, Vehicle
-from webapp.files.spelling import Unclear
 
 _Entry = TypeVar("_Entry")
 
 LEAST_NAMES = 2
 """How many known names make a row the header of such a sheet."""
-
-
-@dataclass(frozen=True, slots=True)
-class CalendarEntry:
-    """Service days under a name that runs refer to; what it leaves open the run must say."""
-
-    days: frozenset[int]
-    first: date | None
-    last: date | None
-    not_on: tuple[Span, ...]
-    also_on: tuple[Span, ...]
 
 
 def list_vehicles(rows: Iterable[Record], messages: Messages) -> dict[str, Vehicle]:
@@ -38,11 +22,6 @@ def list_vehicles(rows: Iterable[Record], messages: Messages) -> dict[str, Vehic
 def list_places(rows: Iterable[Record], messages: Messages) -> dict[str, PlaceEntry]:
     """Read places by code, or by name where they have no code."""
     return _by_key(rows, messages, "code", _place, instead="name")
-
-
-def list_calendars(rows: Iterable[Record], messages: Messages) -> dict[str, CalendarEntry]:
-    """Read calendars by name without regard to letter case."""
-    return {folded(name): entry for name, entry in _by_key(rows, messages, "name", _calendar).items()}
 
 
 def _by_key(
@@ -90,16 +69,3 @@ def _place(reader: RowReader) -> PlaceEntry:
     lat, lon = reader.degrees("lat", "lon")
     code, words = reader.record.text("code"), reader.record.words
     return PlaceEntry(code, words("name"), words("address"), lat, lon, bool(reader.flag("private")))
-
-
-def _calendar(reader: RowReader) -> CalendarEntry:
-    days = days_of(reader.record.cell("days"))
-    if isinstance(days, Unclear):
-        reader.note("E-DAYS", "days")
-    return CalendarEntry(
-        days=days if isinstance(days, frozenset) else frozenset(),
-        first=reader.day("from"),
-        last=reader.day("until"),
-        not_on=reader.spans("not_on"),
-        also_on=reader.spans("also_on"),
-    )

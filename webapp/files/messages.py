@@ -18,7 +18,8 @@ class Message:
 
     sheet is empty for a CSV file. row: as the dispatcher's own sheet shows it, 0 where none is meant.
     column: letter and header, `F 時刻`. value: as written. run: the code of the run meant, else empty.
-    text: the whole sentence in the reader's language.
+    text: the whole sentence in the reader's language. fault: what is wrong, the same wherever it is found. said: what
+    was read, why that is wrong and what to do, without where; outcome: what happened because of it.
     """
 
     code: str
@@ -29,6 +30,9 @@ class Message:
     value: str
     text: str
     run: str
+    fault: str = ""
+    said: str = ""
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +87,15 @@ class Messages:
         frame = _frame(self.language)
         facts = {name: _joined(fact, frame) for name, fact in remark.facts.items()}
         named = {"row": row, "value": _short(remark.value), "run": remark.run, **facts}
-        text = _place(frame, remark.where) + _template(remark.code, remark.variant, self.language).format_map(named)
-        text = text[:1].upper() + text[1:]
-        if severity == "error" and remark.run:
-            text += ("" if self.language == "ja" else " ") + _outcome(frame, remark.run, runs - 1)
-        return Message(remark.code, severity, sheet, row, column, remark.value, f"{text} [{remark.code}]", remark.run)
+        said = _template(remark.code, remark.variant, self.language).format_map(named)
+        text = _capital(_place(frame, remark.where) + said)
+        outcome = _outcome(frame, remark.run, runs - 1) if severity == "error" and remark.run else ""
+        if outcome:
+            text += ("" if self.language == "ja" else " ") + outcome
+        whole, fault = f"{text} [{remark.code}]", f"{remark.code}/{remark.variant}"
+        return Message(
+            remark.code, severity, sheet, row, column, remark.value, whole, remark.run, fault, _capital(said), outcome
+        )
 
 
 @cache
@@ -119,6 +127,10 @@ def _place(frame: _Texts, where: tuple[str, int, str]) -> str:
     ]
     place = frame["join"].join(filter(None, parts))
     return place.strip() + frame["end"] if place else ""
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _outcome(frame: _Texts, run: str, others: int) -> str:

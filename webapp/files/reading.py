@@ -5,7 +5,7 @@ from datetime import date
 from typing import TypeVar
 
 from webapp.files.columns import Record
-from webapp.files.dates import Span, date_of, spans_of
+from webapp.files.dates import Listed, Span, date_of, listed_of, shifts_of
 from webapp.files.messages import Messages
 from webapp.files.spelling import Cell, Unclear, coordinate_of, count_of, flag_of, minutes_of, shown, time_of
 
@@ -53,22 +53,33 @@ class RowReader:
     def day(self, field: str) -> date | None:
         return self._take(field, date_of, "E-DATE")
 
-    def spans(self, field: str) -> tuple[Span, ...]:
-        """Read a list of dates and ranges, empty where it is blank or refused."""
-        return self._take(field, spans_of, "E-DATE") or ()
+    def listed(self, field: str, is_name: Callable[[str], bool]) -> Listed:
+        """Read a list of dates, ranges and names that stand for dates, empty where it is blank or refused."""
+        return self._take(field, lambda cell: listed_of(cell, is_name), "E-DATE") or Listed()
+
+    def shifts(self, field: str) -> tuple[Span, ...]:
+        """Read on which days a timetable moves, empty where it is blank or refused."""
+        return self._take(field, shifts_of, "E-SHIFT") or ()
 
     def degrees(self, lat: str, lon: str) -> tuple[float, float] | tuple[None, None]:
         """Read a pair of coordinates; one without the other is refused."""
+        if not self.record.header.has(lat, lon):
+            return None, None
         found = coordinate_of(self.record.cell(lat), most=90), coordinate_of(self.record.cell(lon), most=180)
         if isinstance(found[0], float) and isinstance(found[1], float):
             return found[0], found[1]
-        if found != (None, None):
+        if isinstance(coordinate_of(self.record.cell(lat), most=180), float) and isinstance(found[0], Unclear):
+            self.note("E-PLACE", lat, variant="beyond")
+        elif found != (None, None):
             at_fault = lat if isinstance(found[0], Unclear) or found[0] is None else lon
             self.note("E-PLACE", at_fault, variant="degrees")
         return None, None
 
     def _take(self, field: str, read: Callable[[Cell], _Value | None | Unclear], code: str) -> _Value | None:
-        found = read(self.record.cell(field))
+        cell = self.record.cell(field)
+        if cell is None or cell == "":
+            return None
+        found = read(cell)
         if not isinstance(found, Unclear):
             return found
         value = found.piece or None

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
 from webapp.files.field_names import FieldNames
@@ -10,6 +11,7 @@ from webapp.files.scheduled import RiderCode
 _APART = re.compile(r"[,、;・\n]+")
 _AND = re.compile(r"[+,、;]|ja |と")
 _MINUTES = re.compile(r"(\d{1,3})\s*(?:minutes?|min\.?|minuuttia|分|분)?")
+_RIDER_CODE = re.compile(r"(?=.*\d)[0-9A-Za-z][0-9A-Za-z-]{0,15}")
 _CODES_APART = re.compile(r"[\s,、;・/]+")
 _IN_WHEELCHAIR = re.compile(r"(.*\d)w", re.IGNORECASE)
 
@@ -54,8 +56,16 @@ def _part(item: str, names: FieldNames) -> DetourRule | None:
     return DetourRule("up to", int(minutes[1]) * 60)
 
 
+def is_rider_code(words: str) -> bool:
+    """Is this a code of a list of riders, and no name? It has a digit, and nothing but letters and digits of ASCII."""
+    return bool(_RIDER_CODE.fullmatch(words))
+
+
+@lru_cache(maxsize=1_024)
 def rider_codes(words: str) -> tuple[RiderCode, ...]:
     """Read codes such as `A12、B07w`, where w behind a digit means in a wheelchair."""
+    if not words:
+        return ()
     codes = filter(None, _CODES_APART.split(unicodedata.normalize("NFKC", words)))
     return tuple(
         RiderCode(found[1], wheelchair=True) if (found := _IN_WHEELCHAIR.fullmatch(code)) else RiderCode(code)

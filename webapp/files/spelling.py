@@ -4,10 +4,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 Cell = str | int | float | bool | datetime | date | time | timedelta | None
 """What one cell of a CSV file (always text) or of a workbook can hold."""
 
+_REMEMBERED = 32_768
+"""Cells that are not looked at anew: most stand in a table many times, and each is asked for by many."""
 _LAST_SECOND = 48 * 3600 - 1
 _EXCEL_DAY_ONE = date(1900, 1, 1)
 """How Excel shows the day part of 24:00 when its cell is formatted as a time of day."""
@@ -24,12 +27,14 @@ class Unclear:
     piece: str = ""
 
 
+@lru_cache(maxsize=_REMEMBERED, typed=True)
 def shown(cell: Cell) -> str:
     """Write a cell as its sheet shows it, on one line."""
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return " ".join("".join(sign if sign.isprintable() else " " for sign in cell).split())
+        words = cell if cell.isprintable() else "".join(sign if sign.isprintable() else " " for sign in cell)
+        return " ".join(words.split())
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d}" if cell.time() == time() else f"{cell:%Y-%m-%d %H:%M}"
     if isinstance(cell, time):
@@ -41,6 +46,7 @@ def shown(cell: Cell) -> str:
     return str(cell)
 
 
+@lru_cache(maxsize=_REMEMBERED, typed=True)
 def plain(cell: Cell) -> str:
     """Write a cell in one form of each character (NFKC), so that full-width and half-width text compare equal."""
     words = shown(cell)
@@ -55,7 +61,7 @@ def clock(seconds: int) -> str:
 
 # Times
 
-_ABOUT = re.compile(r"^(klo\.?|kl\.|約|noin|about)|(頃|ごろ|ころ|경|쯤)$")
+_ABOUT = re.compile(r"^(klockan|klo\.?|kl\.?|約|noin|about|ca\.?|cirka|ungefär)|(頃|ごろ|ころ|경|쯤)$")
 _NEXT_DAY = re.compile(r"^(翌日|翌|익일|다음날)")
 _MORNING = re.compile(r"^(a\.?m\.?|午前|오전)|(a\.?m\.?)$")
 _AFTERNOON = re.compile(r"^(p\.?m\.?|午後|오후)|(p\.?m\.?)$")
@@ -67,6 +73,7 @@ _LONG_DIGITS = re.compile(r"(\d\d)(\d\d)(\d\d)")
 _NOON = {"正午", "noon", "정오", "keskipäivä"}
 
 
+@lru_cache(maxsize=8_192, typed=True)
 def time_of(cell: Cell) -> int | None | Unclear:
     """Read a time as seconds of the service day, 0 to 47:59:59; None for a blank cell."""
     if isinstance(cell, bool):
@@ -154,26 +161,34 @@ def _number_time(core: str) -> int | None | Unclear:
 
 # Counts, minutes, coordinates, yes and no
 
-_COUNT = re.compile(r"(\d{1,4})(?:\.0+)?(?:名|人|台|席|명|대|석|hlö|kpl|pers\.?)?")
-_MINUTES = re.compile(r"(\d{1,4})(?:\.0+)?(?:分間?|분|min\.?|minutes?|minuuttia)?")
-_YES = "yes y true 1 kyllä k on ○ ◯ 〇 ✓ ✔ レ 有 有り あり 可 はい 예 네 유 가능 있음"
-_NO = "no n false 0 ei e off × ✕ ✗ x - 無 無し なし 不可 いいえ 아니요 무 불가 없음"
+UNSAID = "?"
+"""Stands in a cell of which nothing is known, where a blank one would mean "as above"."""
+
+_COUNT = re.compile(r"(\d{1,4})(?:\.0+)?(?:名|人|台|席|명|대|석|hlö|kpl|personer|person|pers\.?|st\.?)?")
+_MINUTES = re.compile(r"(\d{1,4})(?:\.0+)?(?:分間?|분|min\.?|minutes?|minuuttia|minut(?:er)?)?")
+_SECONDS = re.compile(r"(\d{1,6})(?:秒|초|s|sec\.?|seconds?|sekuntia|sekunder)")
+_YES = "yes y true 1 kyllä k on ja j ○ ◯ 〇 ✓ ✔ レ 有 有り あり 可 はい 예 네 유 가능 있음"
+_NO = "no n false 0 ei e off nej × ✕ ✗ x - 無 無し なし 不可 いいえ 아니요 무 불가 없음"
 
 
+@lru_cache(maxsize=1_024, typed=True)
 def count_of(cell: Cell) -> int | None | Unclear:
     """Read a number of people or places; None for a blank cell."""
     return _whole_number(_COUNT, cell)
 
 
+@lru_cache(maxsize=1_024, typed=True)
 def minutes_of(cell: Cell) -> int | None | Unclear:
-    """Read a number of minutes as seconds; None for a blank cell."""
+    """Read a number of minutes, or of seconds where it says so, as seconds; None for a blank cell."""
+    if not isinstance(cell, bool) and (found := _SECONDS.fullmatch("".join(plain(cell).casefold().split()))):
+        return int(found[1])
     minutes = _whole_number(_MINUTES, cell)
     return minutes * 60 if isinstance(minutes, int) else minutes
 
 
 def _whole_number(pattern: re.Pattern[str], cell: Cell) -> int | None | Unclear:
     words = "".join(plain(cell).casefold().split())
-    if not words:
+    if words in ("", UNSAID):
         return None
     found = None if isinstance(cell, bool) else pattern.fullmatch(words)
     return int(found[1]) if found else Unclear()
@@ -189,6 +204,7 @@ def coordinate_of(cell: Cell, *, most: int) -> float | None | Unclear:
     return float(words)
 
 
+@lru_cache(maxsize=1_024, typed=True)
 def flag_of(cell: Cell) -> bool | None | Unclear:
     """Read yes or no; None for a blank cell."""
     if isinstance(cell, bool):

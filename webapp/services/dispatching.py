@@ -1,14 +1,14 @@
 """The dispatcher's day: every run of one operator, its free seats leg by leg, and who booked on it."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
-from matching.model import Broken, Run, Stop
+from matching.model import Broken, Run
 from matching.promises import broken
 from matching.schedule import Visit, free_seats, timetable
-from routing.times import RoadError
 from webapp.db import tables
 from webapp.db.store import Records, Revision
 from webapp.services.errors import NotFound
@@ -126,7 +126,9 @@ def read_day(town: Town, day: date, *, operator: str) -> DaySheet:
         heads = {head.id: head for head in records.run_heads(day, operator)}
         runs = records.list_runs(day, operator)
         bookings = [one for one in records.list_bookings(service_date=day, status="booked") if one.run_id in heads]
-        sheets = [_sheet(town, records, heads[run.id], run, bookings) for run in runs]
+        booked = _booked(records, bookings)
+        beside = records.beside_runs(day, operator)
+        sheets = [_sheet(town, heads[run.id], run, beside[run.id][0], booked[run.id]) for run in runs]
         requests = records.list_requests(service_date=day)
     left = [request for request in requests if request.status in UNSERVED and request.reason]
     left.sort(key=lambda row: (row.arrive_latest or row.depart_earliest or 0, row.id))
@@ -141,8 +143,8 @@ def read_run(town: Town, run_id: str, *, operator: str) -> tuple[RunSheet, list[
         head = records.get_run_head(run_id)
         if head.operator_id != operator:
             raise NotFound("run")
-        bookings = records.list_bookings(run_id=run_id, status="booked")
-        sheet = _sheet(town, records, head, records.get_run(run_id), bookings)
+        booked = _booked(records, records.list_bookings(run_id=run_id, status="booked"))
+        sheet = _sheet(town, head, records.get_run(run_id), records.run_labels(run_id), booked[run_id])
         return sheet, records.history(run_id)
 
 
@@ -152,30 +154,36 @@ def list_uploads(town: Town, operator: str) -> list[tables.Upload]:
         return records.list_uploads(operator)
 
 
-def path_of(town: Town, run: Run) -> list[tuple[float, float]]:
+def path_of(town: Town, run: Run) -> list[list[float]]:
     """Draw a run along its roads as (lon, lat); straight where the area has no road between two of its stops."""
-    line: list[tuple[float, float]] = []
-    for a, b in zip(run.stops, run.stops[1:], strict=False):
-        line += _between(town, a, b)
+    line: list[list[float]] = []
+    for (a, b), drawn in zip(pairwise(run.stops), town.roads.paths([stop.place for stop in run.stops]), strict=True):
+        line += drawn.tolist() or [[a.place.lon, a.place.lat], [b.place.lon, b.place.lat]]
     return line
 
 
-def _between(town: Town, a: Stop, b: Stop) -> Sequence[tuple[float, float]]:
-    try:
-        return town.roads.path(a.place, b.place)
-    except RoadError:
-        return [(a.place.lon, a.place.lat), (b.place.lon, b.place.lat)]
+def _booked(records: Records, rows: Sequence[tables.Booking]) -> dict[str, list[tuple[tables.Booking, str]]]:
+    """Put the bookings of each run beside their riders' names, in order of their pickup."""
+    names = records.name_users(row.rider_id for row in rows)
+    booked: dict[str, list[tuple[tables.Booking, str]]] = defaultdict(list)
+    for row in sorted(rows, key=lambda one: (one.pickup, one.id)):
+        booked[row.run_id].append((row, names[row.rider_id]))
+    return booked
 
 
-def _sheet(town: Town, records: Records, head: tables.Run, run: Run, bookings: Sequence[tables.Booking]) -> RunSheet:
+def _sheet(
+    town: Town,
+    head: tables.Run,
+    run: Run,
+    labels: Mapping[str, tuple[str, bool]],
+    booked: Sequence[tuple[tables.Booking, str]],
+) -> RunSheet:
     people = {ride.id: ride.party.people for ride in run.rides}
-    own = sorted((one for one in bookings if one.run_id == run.id), key=lambda one: (one.pickup, one.id))
-    booked = (Booked(one, records.get_user(one.rider_id).name, people.get(one.ride_id, 1)) for one in own)
     return RunSheet(
         head=head,
         run=run,
         visits=timetable(run, town.roads),
-        labels={stop: label for stop, (label, _) in records.run_labels(run.id).items()},
-        bookings=tuple(booked),
+        labels={stop: label for stop, (label, _) in labels.items()},
+        bookings=tuple(Booked(row, name, people.get(row.ride_id, 1)) for row, name in booked),
         faults=tuple(broken(run, town.roads)),
     )

@@ -21,5 +21,9 @@ class Conflict(ServiceError):
     """It was done already, or differs from what was done (409)."""
 
 
+class TooMany(ServiceError):
+    """It was tried too often (429); waiting helps."""
+
+
 class Gone(ServiceError):
     """It was there and went to somebody else, or its time ran out (409, with new offers)."""

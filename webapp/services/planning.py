@@ -1,22 +1,25 @@
 """Re-planning for residents and never against them, and the check that every promise ever made was kept."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
-from matching import offers, promises, schedule, solver
+from matching import offers, promises, schedule, solver, steering
 from matching.insertion import reinsert
 from matching.model import Broken, Rule, Run
 from matching.plan import Progress
 from matching.rides import without
 from webapp.db import tables
 from webapp.db.store import Door, PromiseBroken, Records, Revision
-from webapp.services import booking, wishes
+from webapp.services import agreements, answering, booking, rules, wishes
 from webapp.town import Town
 
 ITS_OWN = frozenset({Rule.BELL, Rule.WINDOW, Rule.MAX_RIDE})
 """What a schedule may be unable to keep by itself: its dispatcher was told, and no resident may make it worse."""
+
+BREAKDOWNS = ("broke down", "repaired")
+"""Causes of revisions at which riders leave a vehicle on its way, or board it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,14 @@ class Replanned:
 
 
 def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress], None] | None = None) -> Replanned:
-    """Re-plan a service date for at most `seconds`, book what the waiting list gains, and tell those riders.
+    """Re-plan a service date for at most `seconds`, book what the waiting list gains, and tell or ask those riders.
 
     The plan is made with no transaction open; each run then goes through the write door, rebased on what it became
     meanwhile. A run that no longer fits its plan stays as it is. A run that is late takes part, as long as nothing
     gets worse; a return waits until its outbound trip has a seat.
     """
     with town.store.read() as records:
-        runs = [town.freeze(run) for run in records.list_runs(day)]
+        runs = _opened(records, [town.freeze(run) for run in records.list_runs(day)])
         waiting = [row for row in records.list_requests(service_date=day, status="waiting") if _may_ride(records, row)]
         riders = {row.rider_id: records.get_user(row.rider_id) for row in waiting}
         refusals = {row.id: wishes.count_refusals(records, row) for row in waiting}
@@ -51,7 +54,7 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
     asked = [wishes.trip_request(town, row, riders[row.rider_id], runs, refusals=refusals[row.id]) for row in waiting]
     now = town.seconds_now(day)
     asked = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in asked]
-    open_runs = [run for run in runs if run.policy.riders]
+    open_runs = [run for run in runs if run.policy.riders and town.is_drivable(run)]
     plan = solver.replan(
         open_runs,
         asked,
@@ -71,6 +74,11 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
     return Replanned(plan.before, after, tuple(booked), plan.drive_before, plan.drive_after, plan.upper_bound)
 
 
+def _opened(records: Records, runs: Sequence[Run]) -> list[Run]:
+    """Give runs as the town's rules and the agreements open them to one more resident."""
+    return agreements.opened(records, rules.bounded(records, runs), people=1)
+
+
 def _may_ride(records: Records, row: tables.Request) -> bool:
     """Is a request's outbound trip booked, where it follows one?"""
     return wishes.outbound(records, row) == row.after
@@ -81,7 +89,10 @@ def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> lis
 
     def change(door: Door) -> list[str]:
         current, rows = town.freeze(door.get_run(planned.id)), _still_wanted(door, planned, waiting, town)
-        wanted = set(rows)
+        door.hold_agreements(current.operator)
+        if _opened(door, [current])[0].policy != planned.policy:
+            return []
+        wanted = _admitted(door, current, rows)
         new = rebase(planned, current, wanted, town)
         if new is None:
             return []
@@ -90,7 +101,11 @@ def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> lis
         for name in sorted(wanted & {ride.id for ride in new.rides}):
             new, row = _promise(new, name, begin), rows[name]
             ride = next(ride for ride in new.rides if ride.id == name)
-            made.append((row, booking.booking_of(town, row, new, ride, (begin[ride.pickup], begin[ride.dropoff]))))
+            one = booking.booking_of(town, row, new, ride, (begin[ride.pickup], begin[ride.dropoff]))
+            if not row.at_once:
+                latest = _answer_by(door, town, row, new, begin[ride.pickup])
+                one.answer_by = latest or door.now() + answering.SHORTEST
+            made.append((row, one))
         booking.enter(door, new, made, cause="replanned")
         return [row.id for row, _ in made]
 
@@ -99,6 +114,21 @@ def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> lis
         return town.store.commit(change, runs=[planned.id], riders=riders, times=town.roads)
     except PromiseBroken:
         return []
+
+
+def _answer_by(door: Door, town: Town, row: tables.Request, run: Run, pickup: int) -> datetime | None:
+    """Until when has the rider of a request to say yes? None where there is no time left to ask."""
+    return answering.deadline(door, town, wishes.service_date(row), pickup, run.policy)
+
+
+def _admitted(door: Door, run: Run, rows: dict[str, tables.Request]) -> set[str]:
+    """Give the requests, longest waiting first, whom the agreements that cover a run admit in all."""
+    left, admitted = agreements.left_on(door, run), set[str]()
+    for row in sorted(rows.values(), key=lambda row: (row.created_at, row.id)):
+        if left is None or row.people <= left:
+            admitted.add(row.id)
+            left = None if left is None else left - row.people
+    return admitted
 
 
 def _still_wanted(
@@ -111,8 +141,9 @@ def _still_wanted(
         if ride.id in waiting:
             row = door.get_request(ride.id)
             twice = row.rider_id in {other.rider_id for other in rows.values()}
+            askable = row.at_once or _answer_by(door, town, row, planned, begin[ride.pickup]) is not None
             elsewhere = booking.is_travelling(door, row, begin[ride.pickup], begin[ride.dropoff])
-            if row.status == "waiting" and not twice and not elsewhere and _may_ride(door, row):
+            if row.status == "waiting" and askable and not twice and not elsewhere and _may_ride(door, row):
                 rows[ride.id] = row
     return rows
 
@@ -120,10 +151,20 @@ def _still_wanted(
 def rebase(planned: Run, current: Run, wanted: set[str], town: Town) -> Run | None:
     """Carry a plan over to what its run has become: cancelled rides leave it, rides booked meanwhile are put in.
 
-    wanted: the newly planned rides that are still wanted. None when a ride booked meanwhile finds no place in the plan.
+    wanted: the newly planned rides that are still wanted. None when a ride booked meanwhile finds no place in the plan,
+    and when somebody said meanwhile that a committed rider does not come, or comes after all.
     """
+    if (planned.absent, planned.skipped) != (current.absent, current.skipped):
+        return None
     held = {ride.id for ride in current.rides}
-    new = replace(planned, revision=current.revision, done=current.done, reached=current.reached, frozen=current.frozen)
+    new = replace(
+        planned,
+        policy=replace(current.policy, quota=planned.policy.quota),
+        revision=current.revision,
+        done=current.done,
+        reached=current.reached,
+        frozen=current.frozen,
+    )
     for ride in planned.residents:
         if ride.id not in held | wanted:
             new = without(new, ride.id)
@@ -186,10 +227,19 @@ def _misplanned(history: list[Revision], town: Town) -> Iterator[tuple[int, Brok
         published = entry.cause == "published"
         if before is not None:  # the vehicle was by then where this entry says
             before = replace(before, done=entry.run.done, reached=entry.run.reached)
-        for fault in promises.broken(entry.run, town.roads, None if published else before):
+        held_to = _held_to(entry, before)
+        stranded = steering.exchanged(held_to, entry.run) if held_to and entry.cause in BREAKDOWNS else ()
+        for fault in promises.broken(entry.run, town.roads, held_to, stranded=stranded):
             if not (published and fault.rule in ITS_OWN and not entry.run.residents):
                 yield entry.number, fault
         before = entry.run
+
+
+def _held_to(entry: Revision, before: Run | None) -> Run | None:
+    """Give the plan that a revision may be no worse than; residents on a new schedule make it no worse than itself."""
+    if entry.cause != "published":
+        return before
+    return schedule.baseline(entry.run) if entry.run.residents else None
 
 
 def _unlinked(current: dict[str, Run]) -> list[Fault]:

@@ -1,6 +1,7 @@
-"""What a rider's own pages show: trips to come, waited for and gone by, offers in full, and places used before."""
+"""What a rider's own pages show: trips to come, waited for and gone by, and offers in full."""
 
-from collections.abc import Iterable, Iterator
+import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -10,9 +11,9 @@ from routing.places import Named
 from routing.times import Place
 from webapp.db import tables
 from webapp.db.store import Records
-from webapp.services import booking, wishes
+from webapp.services import booking, places, rules, wishes
 from webapp.services.accounts import FARTHEST_WALK
-from webapp.services.errors import Invalid, NotAllowed, NotFound
+from webapp.services.errors import Conflict, Invalid, NotAllowed, NotFound
 from webapp.town import Town
 
 WALKS = (50, 150, 300, 500, FARTHEST_WALK)
@@ -21,22 +22,25 @@ NEEDS = ("walker", "companion")
 ENDS = {"from": "origin", "to": "destination"}
 ROUND = 300
 """Seconds to which a suggested time is rounded."""
-MOST_RECENT = 6
 MOST_PAST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """A booking and who drives it.
+    """A booking, the request that it answers, and who drives it.
 
     wait_until, there_by: seconds of the service day by which it was promised, at the latest, to begin and to end.
+    pickup_place, dropoff_place: where the vehicle stops; None once the ride is on no run any more.
     """
 
     booking: tables.Booking
+    request: tables.Request
     vehicle: str
     operator: str
     wait_until: int
     there_by: int
+    pickup_place: Place | None
+    dropoff_place: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,11 @@ def get_trip(town: Town, booking_id: str, rider_id: str) -> Trip:
         return _trip(records, row)
 
 
+def get_trip_in(records: Records, booking_id: str) -> Trip:
+    """Give anybody's booking as part of a reading of the records. Raises NotFound."""
+    return _trip(records, records.get_booking(booking_id))
+
+
 def get_request(town: Town, request_id: str, rider_id: str) -> tables.Request:
     """Give a rider's own request. Raises NotFound for anybody else's."""
     with town.store.read() as records:
@@ -110,10 +119,11 @@ def get_request(town: Town, request_id: str, rider_id: str) -> tables.Request:
 def get_booked(town: Town, request: tables.Request) -> tables.Booking:
     """Give the booking that a request became. Raises NotFound."""
     with town.store.read() as records:
-        made = [one for one in records.list_bookings(rider_id=request.rider_id) if one.request_id == request.id]
+        wanted = records.get_booking(request.changes).request_id if request.changes else request.id
+        made = [one for one in records.list_bookings(rider_id=request.rider_id) if one.request_id == wanted]
     if not made:
         raise NotFound("booking")
-    return made[-1]
+    return max(made, key=lambda one: (one.status == "booked", one.created_at))
 
 
 def start_like(town: Town, old: tables.Booking, *, actor: str, channel: str, back: bool) -> tables.Request:
@@ -123,13 +133,101 @@ def start_like(town: Town, old: tables.Booking, *, actor: str, channel: str, bac
     """
     with town.store.read() as records:
         was = records.get_request(old.request_id)
-    new = booking.start(town, old.rider_id, actor=actor, channel=channel)
+    new = booking.start(town, old.rider_id, actor=actor, channel=channel, like=was)
     for end, other in (("origin", "destination"), ("destination", "origin")):
         like = other if back else end
         place = Place(getattr(was, f"{like}_lat"), getattr(was, f"{like}_lon"))
         booking.answer_place(town, new.id, end=end, label=getattr(was, f"{like}_label"), place=place)
     booking.follow(town, new.id, purpose=was.purpose, after=was.id if back and old.status == "booked" else None)
     return get_request(town, new.id, old.rider_id)
+
+
+def go_back_now(town: Town, old: tables.Booking, *, actor: str, channel: str) -> tables.Request:
+    """Ask for the way back of a trip from now on: nothing is left to be said.
+
+    Raises Conflict where the trip is not of today, or was cancelled.
+    """
+    day = town.today()
+    if old.service_date != day or old.status != "booked":
+        raise Conflict("not today")
+    row = start_like(town, old, actor=actor, channel=channel, back=True)
+    booking.answer_when(town, row.id, day=day, depart=town.seconds_now(day))
+    return get_request(town, row.id, old.rider_id)
+
+
+def open_return(town: Town, trips: Trips) -> Trip | None:
+    """Give the trip of today that brought a rider somewhere, if no later one, booked or hoped for, leads away again."""
+    today = town.today()
+    of_today = [one for one in (*trips.past, *trips.coming) if one.booking.service_date == today]
+    booked = [one for one in of_today if one.booking.status == "booked"]
+    there = [one for one in booked if is_there(town, one)]
+    last = max(there, key=lambda one: one.booking.dropoff, default=None)
+    if last is None or len(there) < len(booked) or any(row.service_date == today for row in trips.waiting):
+        return None
+    leads_home = last.request.after is not None
+    return None if leads_home else last
+
+
+def is_there(town: Town, trip: Trip) -> bool:
+    """Has a booked trip of today come to its end, as it was promised?"""
+    row = trip.booking
+    today = row.service_date == town.today() and row.status == "booked"
+    return today and row.dropoff <= town.seconds_now(row.service_date)
+
+
+def is_as_usual(town: Town, row: tables.Request) -> bool:
+    """Does the party travel of which the rider's profile tells?"""
+    with town.store.read() as records:
+        rider = records.get_user(row.rider_id)
+    facts = ("people", "wheelchairs", "stowage", "needs", "max_walk")
+    return all(getattr(row, name) == getattr(rider, name) for name in facts)
+
+
+def start_change(town: Town, old: tables.Booking, *, actor: str, channel: str) -> tables.Request:
+    """Open a request with every answer of a booked trip, to be booked in its place. Raises Conflict once it is over."""
+    with town.store.read() as records:
+        was, trip = records.get_request(old.request_id), _trip(records, old)
+    if not is_coming(town, trip) or old.answer_by is not None:
+        raise Conflict("trip over")
+    answers = {field: getattr(was, field) for field in booking.ANSWERS}
+    row = tables.Request(
+        id=secrets.token_urlsafe(12),
+        rider_id=old.rider_id,
+        asked_by=actor,
+        channel=channel,
+        status="offered",
+        changes=old.id,
+        created_at=town.clock(),
+        **answers,
+    )
+    return town.store.commit(lambda door: door.put(row))
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTerms:
+    """What a town says of giving a seat back: until which second of the service day, and what follows after that.
+
+    until: None where that is the pickup itself. is_late: is that second over? late, no_show: the town's own words.
+    """
+
+    until: int | None
+    is_late: bool
+    late: str
+    no_show: str
+
+
+def cancel_terms(town: Town, row: tables.Booking, language: str) -> CancelTerms:
+    """Say what the town's rules hold for who cancels a booking, in a language, or in English."""
+    with town.store.read() as records:
+        said = rules.rules_on(records, town, row.service_date)
+    until = row.pickup - 60 * int(said.get("cancel_minutes", 0))
+    late, missed = (said.get(key, {}) for key in ("late_cancel", "no_show"))
+    return CancelTerms(
+        until=until if until < row.pickup else None,
+        is_late=until < row.pickup and town.seconds_now(row.service_date) > until,
+        late=late.get(language, late.get("en", "")),
+        no_show=missed.get(language, missed.get("en", "")),
+    )
 
 
 def asks_for_room(town: Town) -> bool:
@@ -175,21 +273,18 @@ def change(town: Town, request: tables.Request, answer: str, value: int) -> None
             raise Invalid("change")
 
 
-def list_recent_places(town: Town, request: tables.Request) -> list[Named]:
-    """List the places of a rider's earlier requests, the latest first, without those of this request."""
-    with town.store.read() as records:
-        earlier = records.list_requests(rider_id=request.rider_id)
-    own = {named.name for named in _places_of(request)}
-    known: dict[str, Named] = {}
-    for named in (named for row in reversed(earlier) for named in _places_of(row)):
-        if named.name not in own:
-            known.setdefault(named.name, named)
-    return [*known.values()][:MOST_RECENT]
-
-
 def sign_place(town: Town, named: Named) -> str:
     """Write a place that was shown so that a form can send it back unaltered."""
     return str(_serializer(town).dumps([named.name, named.place.lat, named.place.lon]))
+
+
+def read_place(town: Town, token: str) -> Named:
+    """Read back a place that was shown. Raises Invalid for any other."""
+    try:
+        label, lat, lon = _serializer(town).loads(token)
+    except BadSignature as error:
+        raise Invalid("place") from error
+    return Named(label, "", Place(lat, lon))
 
 
 def choose_place(town: Town, request: tables.Request, end: str, token: str) -> None:
@@ -197,23 +292,22 @@ def choose_place(town: Town, request: tables.Request, end: str, token: str) -> N
 
     Raises Invalid for a place that was not shown, or is the other end; UnreachablePlace where no vehicle can come near.
     """
-    try:
-        label, lat, lon = _serializer(town).loads(token)
-    except BadSignature as error:
-        raise Invalid("place") from error
-    other = "destination" if end == "origin" else "origin"
-    if (getattr(request, f"{other}_lat"), getattr(request, f"{other}_lon")) == (lat, lon):
+    chosen = read_place(town, token)
+    if places.place_of(request, "destination" if end == "origin" else "origin") == chosen.place:
         raise Invalid("same place")
-    booking.answer_place(town, request.id, end=end, label=label, place=Place(lat, lon))
+    booking.answer_place(town, request.id, end=end, label=chosen.name, place=chosen.place)
 
 
 def _trip(records: Records, row: tables.Booking) -> Trip:
-    head, run = records.get_run_head(row.run_id), records.get_run(row.run_id)
-    ride = next((ride for ride in run.rides if ride.id == row.ride_id), None)
+    head, run = records.get_run_head(row.run_id), records.find_run(row.run_id)
+    ride = next((ride for ride in run.rides if ride.id == row.ride_id), None) if run else None
     vehicle, operator = _driven_by(records, head)
-    wait_until = min(ride.board.latest if ride else row.pickup, row.pickup + run.policy.punctuality)
-    there_by = min(ride.alight.latest if ride else row.dropoff, row.dropoff + run.policy.punctuality)
-    return Trip(row, vehicle, operator, wait_until, there_by)
+    spare = run.policy.punctuality if run else 0
+    wait_until = min(ride.board.latest if ride else row.pickup, row.pickup + spare)
+    there_by = min(ride.alight.latest if ride else row.dropoff, row.dropoff + spare)
+    stops = {stop.id: stop.place for stop in run.stops} if run and ride else {}
+    ends = (stops.get(ride.pickup), stops.get(ride.dropoff)) if ride else (None, None)
+    return Trip(row, records.get_request(row.request_id), vehicle, operator, wait_until, there_by, *ends)
 
 
 def _choice(town: Town, records: Records, row: tables.Request, offered: tuple[Offer, str]) -> Choice:
@@ -241,13 +335,6 @@ def _suggestion(request: tables.Request, change: Change) -> Suggestion:
         return Suggestion("arrive", arrive, arrive)
     pickup = (request.depart_earliest or 0) + change.amount + (wishes.SEARCH if change.amount > 0 else 0)
     return Suggestion("depart", pickup // ROUND * ROUND, pickup)
-
-
-def _places_of(row: tables.Request) -> Iterator[Named]:
-    if row.destination_lat is not None and row.destination_lon is not None:
-        yield Named(row.destination_label, "", Place(row.destination_lat, row.destination_lon))
-    if row.origin_lat is not None and row.origin_lon is not None:
-        yield Named(row.origin_label, "", Place(row.origin_lat, row.origin_lon))
 
 
 def _serializer(town: Town) -> URLSafeSerializer:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from math import ceil
 from typing import Any
 
 from matching.model import DAY, Load, MeetingPoint, Run, TripRequest, Window
@@ -10,10 +11,16 @@ from routing.times import Place
 from webapp import service_day
 from webapp.db import tables
 from webapp.db.store import Records
-from webapp.services.accounts import FARTHEST_WALK
+from webapp.services.accounts import FARTHEST_WALK, current_groups
 from webapp.services.dispatching import UNSERVED
 from webapp.services.errors import Invalid
 from webapp.town import Town
+
+PACE, SLOW_PACE = 1.0, 0.8
+"""Metres a second that old people walk, and with a walker or a wheelchair (docs/decisions/0013)."""
+
+AT_THE_DOOR = 20
+"""Metres below which a vehicle stands at the door."""
 
 SEARCH = 2 * 3600
 """Seconds after "from" or before "by" within which a trip still answers what was asked."""
@@ -33,15 +40,15 @@ def trip_request(
     return TripRequest(
         id=row.id,
         service_date=day.isoformat(),
-        pickups=_meeting_points(town, origin, runs),
-        dropoffs=_meeting_points(town, destination, runs),
+        pickups=_meeting_points(town, origin, runs, step_free=is_step_free(row)),
+        dropoffs=_meeting_points(town, destination, runs, step_free=is_step_free(row)),
         party=Load(row.people - row.wheelchairs, row.wheelchairs, row.stowage),
         depart=depart,
         arrive=arrive,
         asked_at=service_day.seconds_of(row.asked_at or town.clock(), day, town.settings.timezone),
         max_walk=row.max_walk,
         needs=frozenset(row.needs),
-        groups=frozenset(rider.groups),
+        groups=frozenset(current_groups(rider, day)),
         after=row.after,
         purpose=row.purpose,
         refusals=refusals,
@@ -63,7 +70,8 @@ def count_refusals(records: Records, row: tables.Request) -> int:
     """
     asked = [one for status in UNSERVED for one in records.list_requests(status=status, rider_id=row.rider_id)]
     day = service_date(row)
-    return len({one.service_date for one in asked if one.service_date is not None and one.service_date < day})
+    unserved = {one.service_date for one in asked if not one.changes}  # who wanted a change kept a seat
+    return len({one for one in unserved if one is not None and one < day})
 
 
 def service_date(row: tables.Request) -> date:
@@ -89,9 +97,37 @@ def _windows(row: tables.Request) -> tuple[Window, Window]:
     return Window(earliest, earliest + SEARCH), Window()
 
 
-def _meeting_points(town: Town, door: Place, runs: Sequence[Run]) -> tuple[MeetingPoint, ...]:
+def is_step_free(row: tables.Request) -> bool:
+    """Must every walk of a party be without a step? With a wheelchair, a walker, or what needs room as they do."""
+    return bool(row.wheelchairs or row.stowage or "walker" in row.needs)
+
+
+def walking_seconds(row: tables.Request, metres: int) -> int:
+    """Give the time that a party takes for a walk."""
+    return ceil(metres / (SLOW_PACE if is_step_free(row) else PACE))
+
+
+def meeting_point(town: Town, row: tables.Request, end: str, place: Place) -> MeetingPoint:
+    """Give the walk between one end of a trip ("origin", "destination") and a place where the vehicle stops."""
+    door, step_free = Place(getattr(row, f"{end}_lat"), getattr(row, f"{end}_lon")), is_step_free(row)
+    at_door = _at_door(town, door, step_free=step_free)
+    if at_door.place == place:
+        return at_door
+    return MeetingPoint(place, town.roads.walk(door, [place], step_free=step_free)[0])
+
+
+def _meeting_points(town: Town, door: Place, runs: Sequence[Run], *, step_free: bool) -> tuple[MeetingPoint, ...]:
     """The door itself, as near as the road comes, then the scheduled stops that residents may use, nearest first."""
-    snapped = town.roads.snap(door)
     stops = {stop.place for run in runs for stop in run.stops if stop.scheduled and stop.residents and not stop.depot}
-    near = meeting_points(town.roads, door, sorted(stops), FARTHEST_WALK)
-    return (MeetingPoint(snapped.place, snapped.walk), *(MeetingPoint(place, walk) for place, walk in near))
+    near = meeting_points(town.roads, door, sorted(stops), FARTHEST_WALK, step_free=step_free)
+    return (_at_door(town, door, step_free=step_free), *(MeetingPoint(place, walk) for place, walk in near))
+
+
+def _at_door(town: Town, door: Place, *, step_free: bool) -> MeetingPoint:
+    """Where the road comes nearest, straight from the door: but round the steps, where footways say that some are."""
+    snapped = town.roads.snap(door)
+    if step_free and snapped.walk >= AT_THE_DOOR:
+        plain, level = (town.roads.walk(door, [snapped.place], step_free=free)[0] for free in (False, True))
+        if level > plain:
+            return MeetingPoint(snapped.place, level)
+    return MeetingPoint(snapped.place, snapped.walk)

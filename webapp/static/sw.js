@@ -27,13 +27,13 @@ async function page(request) {
     return answer;
   } catch {
     const last = (await kept.keys()).at(-1);
-    return (await kept.match(request)) ?? (last ? Response.redirect(last.url) : Response.error());
+    return (await kept.match(request, { ignoreVary: true })) ?? (last ? Response.redirect(last.url) : Response.error());
   }
 }
 
 async function file(request) {
   const kept = await caches.open(FILES);
-  const found = await kept.match(request);
+  const found = await kept.match(request, { ignoreVary: true });
   if (found) return found;
   const answer = await fetch(request);
   if (answer.status === 200) await kept.put(request, answer.clone());

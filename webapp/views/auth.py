@@ -1,26 +1,31 @@
 """Signing in: flask-security over the records, without a second way to the database."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any, cast
 
-from flask import Blueprint, Flask, redirect, request, session, url_for
+from flask import Blueprint, Flask, Response, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as lazy
-from flask_login import current_user
-from flask_security import RoleMixin, Security, UserMixin
+from flask_login import current_user, user_logged_in, user_logged_out
+from flask_security import RoleMixin, Security, UserMixin, login_user, logout_user
 from flask_security.datastore import UserDatastore
 from flask_security.password_util import PasswordUtil
 
 from webapp.config import LANGUAGES
 from webapp.db import tables
-from webapp.services import accounts
-from webapp.town import Town
-from webapp.views.shared import needs, town, words
+from webapp.services import accounts, signin
+from webapp.views.shared import inside, needs, reading, sign_in_page, town, words
 
 pages = Blueprint("auth", __name__)
 
 LONGEST_ADDRESS = 2000
 LONGEST_PASSWORD = 1000
+OWN_LIFE = timedelta(days=90)
+"""How long a session lasts on a phone of one's own, from the last page on."""
+IDLE = timedelta(minutes=15)
+"""Without a new page for so long, a session on a shared phone is over."""
+READING = ("language", "text_size", "contrast")
+"""What a visitor chose of how the pages are to be read: it stays when they sign in."""
 HOMES = {
     "resident": "resident.trips",
     "desk": "desk.find",
@@ -55,9 +60,8 @@ class Visitor(UserMixin):
 class People(UserDatastore):
     """Find people for flask-security in the one store; it changes nothing but passwords, and those not here yet."""
 
-    def __init__(self, records: Town) -> None:
+    def __init__(self) -> None:
         super().__init__(Visitor, Role)
-        self._town = records
 
     def find_user(self, case_insensitive: bool = False, **wanted: Any) -> Visitor | None:
         known = {key: value for key, value in wanted.items() if key in ("id", "email", "fs_uniquifier")}
@@ -65,7 +69,7 @@ class People(UserDatastore):
             return None
         if "email" in known:
             known["email"] = str(known["email"]).lower()
-        with self._town.store.read() as records:
+        with town().store.read() as records:
             row = records.find_user(**known)
         return Visitor(row) if row else None
 
@@ -80,7 +84,7 @@ class People(UserDatastore):
             row.password = model.password
             door.put(row)
 
-        self._town.store.commit(change)
+        town().store.commit(change)
         return model
 
     def commit(self) -> None:
@@ -94,7 +98,7 @@ class Passwords(PasswordUtil):
         return str(super().normalize(password))[:LONGEST_PASSWORD]
 
 
-def add_security(app: Flask, served: Town) -> None:
+def add_security(app: Flask) -> None:
     """Let flask-security guard the site."""
     app.config.update(
         SECURITY_PASSWORD_HASH="argon2",
@@ -116,14 +120,84 @@ def add_security(app: Flask, served: Town) -> None:
         SECURITY_MSG_GENERIC_AUTHN_FAILED=(lazy("The e-mail address or the password is not right."), "error"),
         SECURITY_REDIRECT_VALIDATE_MODE=["absolute", "regex"],
     )
-    Security(app, People(served), password_util_cls=Passwords)
+    app.config["PERMANENT_SESSION_LIFETIME"] = OWN_LIFE
+    Security(app, People(), password_util_cls=Passwords)
+    user_logged_in.connect(_begin_session, app)
+    user_logged_out.connect(_end_session, app)
+    app.before_request(_count_passwords)
+    app.before_request(_end_idle_session)
+    app.after_request(_clear_browser)
+
+
+def enter(row: tables.User, *, own: bool) -> None:
+    """Sign somebody in, on a phone that is their own or that others use too; nothing of who was there before stays."""
+    chosen = {name: session[name] for name in READING if name in session}
+    session.clear()
+    session.update(chosen)
+    login_user(Visitor(row), remember=False)
+    stay(own=own)
+
+
+def stay(*, own: bool) -> None:
+    """Let the session last as long as it may on a phone of one's own, or on a shared one."""
+    session.permanent = own
+    if own:
+        session.pop("seen", None)
+    else:
+        session["seen"] = _now()
+
+
+def leave() -> None:
+    """Sign out whoever is there, and forget what was said."""
+    logout_user()
+    session.clear()
+
+
+def _begin_session(_app: Flask, user: Visitor, **_: Any) -> None:
+    """A resident's session is short unless they say that the phone is theirs; staff work all day at one screen."""
+    if "resident" in user.role_names:
+        session["seen"] = _now()
+
+
+def _end_session(_app: Flask, user: Any, **_: Any) -> None:
+    """Let the browser forget all pages; a driver's unsent taps wait in its storage and are needed still."""
+    g.forget = '"cache"' if "driver" in getattr(user, "role_names", ()) else '"cache", "storage"'
+
+
+def _clear_browser(response: Response) -> Response:
+    """Our one cookie goes by itself: the header's word for cookies would sign people out of the town's other sites."""
+    if "forget" in g:
+        session.clear()
+        response.headers["Clear-Site-Data"] = g.forget
+    return response
+
+
+def _count_passwords() -> None:
+    if request.endpoint == "security.login" and request.method == "POST":
+        signin.count_password(town(), request.form.get("email", "")[:LONGEST_ADDRESS], peer=request.remote_addr or "")
+
+
+def _end_idle_session() -> ResponseReturnValue | None:
+    """End a session on a shared phone that nobody used for a while; what a page fetches by itself is no use."""
+    if request.endpoint == "static" or "seen" not in session or not current_user.is_authenticated:
+        return None
+    if _now() - session["seen"] > IDLE.total_seconds():
+        leave()
+        return redirect(sign_in_page(ended=1))
+    if not request.if_none_match and "HX-Request" not in request.headers:
+        session["seen"] = _now()
+    return None
+
+
+def _now() -> int:
+    return int(town().clock().replace(tzinfo=UTC).timestamp())
 
 
 @pages.get("/")
 def home() -> ResponseReturnValue:
     """Lead everybody to their own first page."""
     if not current_user.is_authenticated:
-        return redirect(url_for("security.login"))
+        return redirect(sign_in_page())
     return redirect(url_for(HOMES[current_user.role_names[0]]))
 
 
@@ -135,9 +209,19 @@ def choose_language() -> ResponseReturnValue:
         session["language"] = chosen
         if current_user.is_authenticated:
             accounts.set_language(town(), current_user.id, chosen)
-    back = words("next", LONGEST_ADDRESS).removesuffix("?")
-    inside = back.startswith("/") and not back.startswith(("//", "/\\"))
-    return redirect(back if inside else "/")
+    return redirect(inside(words("next", LONGEST_ADDRESS).removesuffix("?")))
 
 
-__all__ = ["add_security", "needs", "pages"]
+@pages.post("/display")
+def choose_display() -> ResponseReturnValue:
+    """Change how large the words are, or how strong the contrast, and stay where one was."""
+    size, contrast = reading()
+    size, contrast = request.form.get("text_size", size), request.form.get("contrast", contrast)
+    if size in accounts.TEXT_SIZES and contrast in accounts.CONTRASTS:
+        session["text_size"], session["contrast"] = size, contrast
+        if current_user.is_authenticated:
+            accounts.set_reading(town(), current_user.id, text_size=size, contrast=contrast)
+    return redirect(inside(words("next", LONGEST_ADDRESS).removesuffix("?")))
+
+
+__all__ = ["add_security", "enter", "leave", "needs", "pages", "stay"]

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from flask import request
 
 from webapp import service_day
@@ -51,3 +51,9 @@ def write_moment(instant: datetime) -> str:
     """Write an instant (UTC) with its date, as the town's clock shows it."""
     day = service_day.today(instant, town().settings.timezone)
     return f"{format_date(day, 'short', locale=locale())} {write_instant(instant)}"
+
+
+def write_date_and_time(instant: datetime) -> tuple[str, str]:
+    """Write an instant (UTC) as the date without its year, 23 November, and what the town's clock shows."""
+    day = service_day.today(instant, town().settings.timezone)
+    return format_skeleton("MMMMd", datetime.combine(day, time(12)), locale=locale()), write_instant(instant)

@@ -1,53 +1,127 @@
 """A resident's pages, which the desk uses on behalf of a caller: ask, choose, check, book, cancel."""
 
+from datetime import UTC
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, session, url_for
+import segno
+from flask import Blueprint, Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+from routing.places import Named
+from routing.times import Place
+from webapp import calendar_files, service_day
+from webapp.calendar_files import Entry
 from webapp.db import tables
-from webapp.services import booking, trips
-from webapp.services.errors import Conflict, Gone, ServiceError
-from webapp.views import questions
+from webapp.services import (
+    absences,
+    arriving,
+    boarding,
+    booking,
+    family,
+    feedback,
+    places,
+    proxies,
+    series,
+    trips,
+    waiting,
+)
+from webapp.services.errors import Conflict, Gone, NotFound, ServiceError
+from webapp.views import absences as absence_pages
+from webapp.views import bookings as booking_pages
+from webapp.views import channels, profile, questions
+from webapp.views import family as told_pages
+from webapp.views import helpers as helper_pages
+from webapp.views import places as own_places
 from webapp.views.riders import for_rider, of_request, of_trip
+from webapp.views.saying import say_offer, say_trip
 from webapp.views.shared import (
     OTHERS,
+    acts_by_phone,
     error_text,
     find_rider,
+    is_helping,
     language,
+    rating_text,
     rule_text,
     town,
     whole_number,
     words,
     write_clock,
+    write_end,
     write_span,
+    write_spot,
 )
 
 pages = Blueprint("resident", __name__)
+QUIET = 4
+"""White modules around a picture to scan (ISO/IEC 18004)."""
 pages.register_blueprint(questions.pages)
+pages.register_blueprint(own_places.pages)
+pages.register_blueprint(profile.pages)
+pages.register_blueprint(absence_pages.family)
+pages.register_blueprint(booking_pages.pages)
+pages.register_blueprint(helper_pages.pages)
+pages.register_blueprint(told_pages.pages)
+pages.register_blueprint(channels.pages)
 
 
 @pages.context_processor
 def who_calls() -> dict[str, Any]:
-    """Tell every page of the desk for whom it acts."""
-    desk = current_user.is_authenticated and "desk" in current_user.role_names
-    return {"calling": find_rider() if desk else None}
+    """Tell every page of the desk, and of a resident who helps another, for whom they act."""
+    try:
+        calling = find_rider() if acts_by_phone() or is_helping() else None
+    except NotFound:
+        calling = None  # it has just ended: the page that says so is nobody else's
+    return {"calling": calling, "helping": is_helping()}
 
 
 @pages.get("/trips", endpoint="trips")
 @for_rider
 def list_trips(rider: tables.User) -> ResponseReturnValue:
     """Show everything that a rider has booked or waits for."""
-    return render_template("resident/trips.html", trips=trips.list_trips(town(), rider.id))
+    waiting.lapse(town())
+    listed = trips.list_trips(town(), rider.id)
+    own = not is_helping()
+    return render_template(
+        "resident/trips.html",
+        trips=listed,
+        related=own and (absences.is_guardian(town(), rider.id) or family.follows(town(), rider.id)),
+        near={trip.booking.id: _near(trip) for trip in listed.coming},
+        weekly=bool(series.list_weekly(town(), rider.id)),
+        choices=[] if acts_by_phone() else _for_whom(),
+        own=own,
+        goals=_goals(rider),
+        open_return=trips.open_return(town(), listed),
+    )
+
+
+def _goals(rider: tables.User) -> list[tuple[str, str]]:
+    """Put what a rider saved on buttons: what a form sends back, and the rider's own word."""
+    saved = [(one.label, Named(one.name, "", Place(one.lat, one.lon))) for one in places.list_saved(town(), rider.id)]
+    return [(trips.sign_place(town(), named), label) for label, named in saved]
+
+
+def _near(trip: trips.Trip) -> str:
+    """Say how far a trip's vehicle is, where that can be said."""
+    return booking_pages.approach_text(trip, arriving.approach(town(), trip.booking))
+
+
+def _for_whom() -> list[tuple[str, str]]:
+    """List for whom somebody may act, themselves first; nobody where that is nobody else."""
+    others = [
+        (one.row.rider_id, one.name) for one in proxies.list_helped(town(), current_user.id) if one.row.accepted_at
+    ]
+    return [("", _("Myself")), *others] if others else []
 
 
 @pages.post("/trips/new")
 @for_rider
 def start(rider: tables.User) -> ResponseReturnValue:
-    """Open a request and put its first question."""
-    return questions.ask_next(booking.start(town(), rider.id, actor=current_user.id, channel=_channel()))
+    """Open a request, perhaps to a place that was saved, and put its first question."""
+    goal = trips.read_place(town(), words("place", 1000)) if "place" in request.form else None
+    return questions.ask_next(booking.start(town(), rider.id, actor=current_user.id, channel=_channel(), to=goal))
 
 
 @pages.get("/trips/<request_id>/offers")
@@ -58,10 +132,12 @@ def offers(row: tables.Request) -> ResponseReturnValue:
 
 
 def _offers(row: tables.Request, fault: ServiceError | None = None) -> ResponseReturnValue:
+    waiting.lapse(town())
     answer = booking.ask(town(), row.id)
     page: dict[str, Any] = {"row": answer.request, "said": error_text(str(fault)) if fault else ""}
     if answer.refusal is None:
-        page["choices"] = trips.list_choices(town(), answer)
+        choices = trips.list_choices(town(), answer)
+        page["choices"] = [(one, say_offer(answer.request, one)) for one in choices]
         return render_template("resident/offers.html", **page), 409 if fault else 200
     rule = answer.refusal.rule
     article = "" if rule in OTHERS else town().article(rule, language())
@@ -100,7 +176,7 @@ def change(row: tables.Request) -> ResponseReturnValue:
 @of_request
 def wait(row: tables.Request) -> ResponseReturnValue:
     """Put a refused request on the waiting list."""
-    booking.wait(town(), row.id)
+    booking.wait(town(), row.id, at_once=words("how") == "book")
     return redirect(url_for("resident.trips"))
 
 
@@ -150,7 +226,55 @@ def book(row: tables.Request) -> ResponseReturnValue:
 @of_trip
 def booked(trip: trips.Trip) -> ResponseReturnValue:
     """Show a booking: to look at on the way, or to print."""
-    return render_template("resident/booking.html", trip=trip, coming=trips.is_coming(town(), trip))
+    waiting.lapse(town())
+    trip = trips.get_trip(town(), trip.booking.id, trip.booking.rider_id)
+    made, near, said = trip.booking, arriving.approach(town(), trip.booking), feedback.find(town(), trip.booking.id)
+    return render_template(
+        "resident/booking.html",
+        trip=trip,
+        coming=trips.is_coming(town(), trip),
+        there=trips.is_there(town(), trip),
+        sentence=say_trip(trip),
+        near=booking_pages.approach_text(trip, near),
+        etag=f'"{booking_pages.approach_etag(trip, near)}"',
+        unsaved=[
+            (end, write_end(trip.request, column))
+            for end, column in trips.ENDS.items()
+            if column in places.list_unsaved(town(), trip.request)
+        ],
+        watched=arriving.is_watched(town(), made),
+        opinion=said,
+        opinion_open=feedback.is_open(town(), made, said),
+        rated=rating_text(said.rating) if said else "",
+        **_boarding(made),
+    )
+
+
+def _boarding(row: tables.Booking) -> dict[str, str]:
+    """Give what a rider shows a driver: four digits, and the picture that says the same."""
+    picture = segno.make(boarding.token(town(), row.id), error="m", micro=False)
+    return {"pin": boarding.pin(town(), row.id), "picture": picture.svg_data_uri(border=QUIET, light="#fff")}
+
+
+@pages.get("/bookings/<booking_id>/calendar.ics")
+@of_trip
+def calendar(trip: trips.Trip) -> ResponseReturnValue:
+    """Give a booking as a file for a calendar."""
+    made, zone = trip.booking, town().settings.timezone
+    goal, about = write_end(trip.request, "destination"), say_trip(trip)
+    entry = Entry(
+        id=made.id,
+        title=_("Noriai: ride to %(place)s", place=goal),
+        place=write_spot(made.pickup_label, trip.pickup_place),
+        about=about + " " + _("Phone desk: %(phone)s", phone=town().settings.desk_phone),
+        starts=service_day.local_time(made.pickup, made.service_date, zone),
+        ends=service_day.local_time(trip.there_by, made.service_date, zone),
+        changed=(made.cancelled_at or made.created_at).replace(tzinfo=UTC),
+        cancelled=made.status == "cancelled",
+    )
+    answer = Response(calendar_files.write(entry), mimetype="text/calendar")
+    answer.headers["Content-Disposition"] = 'attachment; filename="noriai.ics"'
+    return answer
 
 
 @pages.get("/bookings/<booking_id>/cancel")
@@ -160,7 +284,8 @@ def ask_cancel(trip: trips.Trip) -> ResponseReturnValue:
     if not trips.is_coming(town(), trip):
         return redirect(url_for("resident.booked", booking_id=trip.booking.id))
     returns = booking.has_return(town(), trip.booking)
-    return render_template("resident/cancel.html", trip=trip, returns=returns)
+    terms = trips.cancel_terms(town(), trip.booking, language())
+    return render_template("resident/cancel.html", trip=trip, returns=returns, terms=terms)
 
 
 @pages.post("/bookings/<booking_id>/cancel")
@@ -169,6 +294,14 @@ def cancel(trip: trips.Trip) -> ResponseReturnValue:
     """Give a seat back."""
     booking.cancel(town(), trip.booking.id, actor=current_user.id)
     return redirect(url_for("resident.booked", booking_id=trip.booking.id))
+
+
+@pages.post("/bookings/<booking_id>/now")
+@of_trip
+def go_back_now(trip: trips.Trip) -> ResponseReturnValue:
+    """Look for the way back from now on: one tap, and no question."""
+    row = trips.go_back_now(town(), trip.booking, actor=current_user.id, channel=_channel())
+    return redirect(url_for("resident.offers", request_id=row.id))
 
 
 @pages.post("/bookings/<booking_id>/<any('back', 'again'):way>")
@@ -180,4 +313,4 @@ def repeat(trip: trips.Trip, way: str) -> ResponseReturnValue:
 
 
 def _channel() -> str:
-    return "phone" if "desk" in current_user.role_names else "web"
+    return "phone" if acts_by_phone() else "web"

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import redirect, url_for
+from flask import abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.db import tables
 from webapp.services import trips
-from webapp.views.shared import find_rider, needs, town
+from webapp.views.shared import find_rider, is_helping, needs, town
 
 View = Callable[..., ResponseReturnValue]
 
@@ -26,6 +26,19 @@ def for_rider(view: View) -> View:
     return opened
 
 
+def for_self(view: View) -> View:
+    """Hand a page the rider, and nobody who acts for them but the desk: it is not for helpers (404)."""
+
+    @for_rider
+    @wraps(view)
+    def opened(rider: tables.User, **answers: Any) -> ResponseReturnValue:
+        if is_helping():
+            abort(404)
+        return view(rider, **answers)
+
+    return opened
+
+
 def of_request(view: View) -> View:
     """Hand a page the rider's own request; one that was booked leads to its booking."""
 
@@ -33,7 +46,7 @@ def of_request(view: View) -> View:
     @wraps(view)
     def opened(rider: tables.User, request_id: str, **answers: Any) -> ResponseReturnValue:
         row = trips.get_request(town(), request_id, rider.id)
-        if row.status == "booked":
+        if row.status in ("booked", "changed"):
             return redirect(url_for("resident.booked", booking_id=trips.get_booked(town(), row).id))
         return view(row, **answers)
 

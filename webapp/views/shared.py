@@ -4,23 +4,27 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, time
 from functools import wraps
-from typing import ParamSpec, cast
+from typing import Any, ParamSpec, cast
 from unicodedata import normalize
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
-from babel.numbers import format_currency
-from flask import abort, current_app, redirect, request, session, url_for
+from babel.numbers import format_currency, format_decimal
+from flask import abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user
 
 from matching.model import Broken, Rule
+from routing.places import Relation
+from routing.times import Place
 from webapp import service_day
-from webapp.config import LANGUAGES
+from webapp.config import LANGUAGES, LOCALES
 from webapp.db import tables
-from webapp.services import accounts, trips
-from webapp.services.errors import Invalid
+from webapp.live import LiveTown
+from webapp.services import accounts, places, proxies, signin, trips, watching, wishes
+from webapp.services.errors import Invalid, NotFound
 from webapp.town import Town
 
 P = ParamSpec("P")
@@ -30,13 +34,17 @@ TIMED = frozenset(
     {Rule.TIME, Rule.WINDOW, Rule.BELL, Rule.EXTRA, Rule.MAX_RIDE, Rule.DETOUR, Rule.DEADHEAD, Rule.CUTOFF}
 )
 """Rules that are broken by seconds."""
+ACTING = "acting_for"
+"""Where a session keeps who acts for whom."""
 CENTS = {"JPY": 1, "KRW": 1}
 """Currencies whose smallest coin is the unit itself; all others count in hundredths."""
 
 
 def town() -> Town:
-    """Give the town that this site serves."""
-    return cast(Town, current_app.extensions["noriai"])
+    """Give the town that this site serves, the same throughout a request: its roads may be replaced meanwhile."""
+    if "town" not in g:
+        g.town = cast(LiveTown, current_app.extensions["noriai"]).now()
+    return cast(Town, g.town)
 
 
 def language() -> str:
@@ -47,6 +55,11 @@ def language() -> str:
     return request.accept_languages.best_match(list(LANGUAGES)) or town().settings.language
 
 
+def reading() -> tuple[str, str]:
+    """Give how the visitor reads: the size of the words and the contrast, "" as usual."""
+    return session.get("text_size", ""), session.get("contrast", "")
+
+
 def needs(*roles: str) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
     """Let only people of these roles in; strangers are asked to sign in, others are told nothing (404)."""
 
@@ -54,7 +67,7 @@ def needs(*roles: str) -> Callable[[Callable[P, ResponseReturnValue]], Callable[
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
             if not current_user.is_authenticated:
-                return redirect(url_for("security.login", next=request.path if request.method == "GET" else "/"))
+                return redirect(sign_in_page(next=request.path if request.method == "GET" else "/"))
             if not set(roles) & set(current_user.role_names):
                 abort(404)
             return view(*args, **kwargs)
@@ -64,12 +77,43 @@ def needs(*roles: str) -> Callable[[Callable[P, ResponseReturnValue]], Callable[
     return guard
 
 
+def sign_in_page(**said: Any) -> str:
+    """Give the address where people sign in: without a password, where the town can send codes."""
+    return url_for("signin.start" if any(signin.ways(town())) else "security.login", **said)
+
+
 def find_rider() -> tables.User | None:
-    """Give who travels: the resident who is signed in, or the caller for whom the desk acts, if it acts for anybody."""
-    if "desk" not in current_user.role_names:
+    """Give who travels: who is signed in, or whom they act for: the desk for a caller, a resident for who agreed.
+
+    Raises NotFound, once, where somebody acts for a resident who no longer agrees, or whom they no longer help.
+    """
+    actor, rider = session.get(ACTING, ("", ""))
+    if acts_by_phone():
+        return accounts.get_rider(town(), rider) if actor == current_user.id else None
+    if actor != current_user.id:
         return cast(tables.User, current_user.row)
-    desk, rider = session.get("acting_for", ("", ""))
-    return accounts.get_rider(town(), rider) if desk == current_user.id else None
+    if not proxies.may_act(town(), actor, rider):
+        session.pop(ACTING)
+        raise NotFound("proxy")
+    return accounts.get_rider(town(), rider)
+
+
+def acts_by_phone() -> bool:
+    """Is it the desk that uses the pages of who calls?"""
+    return current_user.is_authenticated and "desk" in current_user.role_names
+
+
+def is_helping() -> bool:
+    """Does a resident use the pages of somebody whom they help?"""
+    if not current_user.is_authenticated or acts_by_phone():
+        return False
+    return bool(session.get(ACTING, ("", ""))[0] == current_user.id)
+
+
+def inside(path: str) -> str:
+    """Give a path of this site as it is, and the first page for any other address."""
+    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if ours else "/"
 
 
 def words(field: str, longest: int = 100) -> str:
@@ -91,9 +135,10 @@ def whole_number(field: str) -> int:
 
 
 def clock_time(field: str) -> time:
-    """Read a time of the day as people write it: 9:10, 09.10 or 0910. Raises Invalid with the field's name."""
-    said = re.fullmatch(r"(\d{1,2})[:. ]?(\d{2})", normalize("NFKC", request.form.get(field, "")).strip(), re.ASCII)
-    hour, minute = (int(said[1]), int(said[2])) if said else (24, 0)
+    """Read a time of the day as people write it: 9:10, 09.10, 910, 9時10分, 9. Raises Invalid with its field."""
+    written = normalize("NFKC", request.form.get(field, "")).strip()
+    said = re.fullmatch(r"(\d{1,2})(?:[:. 時시]? ?(\d{2})[分분]?|[時시])?", written, re.ASCII)
+    hour, minute = (int(said[1]), int(said[2] or 0)) if said else (24, 0)
     if hour > 23 or minute > 59:
         raise Invalid(field)
     return time(hour, minute)
@@ -102,11 +147,28 @@ def clock_time(field: str) -> time:
 def navigation() -> list[tuple[str, str, bool]]:
     """List where the signed-in person may go: (label, address, is it this page)."""
     pages = {
-        "resident": [(_("My trips"), "resident.trips")],
-        "desk": [(_("Phone desk"), "desk.find")],
-        "dispatcher": [(_("The day"), "dispatcher.day"), (_("Schedules"), "dispatcher.upload")],
+        "resident": [
+            (_("My trips"), "resident.trips"),
+            (_("Messages"), "resident.channels.show"),
+            (_("Signing in"), "signin.mine"),
+        ],
+        "desk": [(_("Phone desk"), "desk.find"), (_("Messages"), "letters.unreached")],
+        "dispatcher": [
+            (_("Board"), "board.show"),
+            (_("Alerts"), "alerts.show"),
+            (_("The day"), "dispatcher.day"),
+            (_("Absences"), "absences.show"),
+            (_("Schedules"), "dispatcher.upload"),
+            (_("Agreements"), "agreements.overview"),
+            (_("Tablets"), "tablets.overview"),
+        ],
         "driver": [(_("My runs"), "driver.runs")],
-        "town": [(_("Figures"), "city.figures")],
+        "town": [
+            (_("Figures"), "city.figures"),
+            (_("Opinions"), "city.opinions"),
+            (_("Rules"), "rules.overview"),
+            (_("Agreements"), "agreements.overview"),
+        ],
     }
     roles = getattr(current_user, "role_names", []) if current_user.is_authenticated else []
     shown = [page for role in roles for page in pages[role]]
@@ -119,11 +181,63 @@ def write_clock(seconds: int, day: date) -> str:
     return format_skeleton("Hm", shown, locale=locale())
 
 
+def write_short_day(day: date) -> str:
+    """Write a date with its weekday and without its year, for days that are near."""
+    return format_skeleton("MMMMEEEEd", day, locale=locale())
+
+
 def write_instant(instant: datetime) -> str:
     """Write an instant (UTC) as the town's clock shows it."""
     zone = town().settings.timezone
     day = service_day.today(instant, zone)
     return write_clock(service_day.seconds_of(instant, day, zone), day)
+
+
+def write_until(instant: datetime) -> str:
+    """Write an instant (UTC) with its day, unless that is today."""
+    day = service_day.today(instant, town().settings.timezone)
+    clock = write_instant(instant)
+    return clock if day == town().today() else f"{write_day(day)} {clock}"
+
+
+def write_date_of(instant: datetime, code: str = "") -> str:
+    """Write the date of an instant (UTC) as the town's calendar shows it, in the reader's language or another."""
+    return format_date(service_day.today(instant, town().settings.timezone), "long", locale=_locale_of(code))
+
+
+def write_trip_of(booked: tables.Booking, code: str) -> str:
+    """Write a booking in one line, in a language: 23 November 2026, 8:00 Home – 8:12 Shop."""
+    day, zone = booked.service_date, town().settings.timezone
+    begin, end = (service_day.local_time(second, day, zone) for second in (booked.pickup, booked.dropoff))
+    clock = [format_skeleton("Hm", shown, locale=_locale_of(code)) for shown in (begin, end)]
+    way = f"{clock[0]} {booked.pickup_label} – {clock[1]} {booked.dropoff_label}"
+    return f"{format_date(day, 'full', locale=_locale_of(code))}, {way}"
+
+
+def _locale_of(code: str) -> Locale:
+    return Locale.parse(LOCALES.get(code, code), sep="_") if code else locale()
+
+
+def from_drivers(operator: str | None = None) -> dict[str, Any]:
+    """Give what drivers ask for and wrote, and the runs that nobody closed: of one operator, or to the desk of all."""
+    return {
+        "unclosed": watching.list_unclosed(town(), town().clock(), operator),
+        "calls": watching.list_remarks(town(), "call", operator),
+        "notes": watching.list_remarks(town(), "note", operator),
+        "reference": watching.reference,
+        "may_call": operator is None,
+    }
+
+
+def write_instant_day(instant: datetime) -> str:
+    """Write an instant (UTC) with its date, short, as the town's clock shows it."""
+    day = service_day.today(instant, town().settings.timezone)
+    return f"{format_skeleton('MMMd', day, locale=locale())}, {write_instant(instant)}"
+
+
+def write_card_number(number: str) -> str:
+    """Write the eight digits of a card in two groups, as they are read out."""
+    return f"{number[:4]} {number[4:]}"
 
 
 def write_day(day: date) -> str:
@@ -138,11 +252,36 @@ def write_money(amount: int, currency: str) -> str:
     return format_currency(amount / CENTS.get(currency, 100), currency, locale=locale())
 
 
-def write_walk(metres: int) -> str:
-    """Write a walk in words that do not pretend to know it to the metre."""
-    if metres < 20:
+def write_walk(metres: int, row: tables.Request) -> str:
+    """Write a party's walk and its time in words that do not pretend to know it to the metre."""
+    if metres < wishes.AT_THE_DOOR:
         return _("at the door")
-    return _("%(metres)s m walk", metres=-(-metres // 10) * 10)
+    return ngettext(
+        "%(metres)s m walk, about %(num)s minute",
+        "%(metres)s m walk, about %(num)s minutes",
+        -(-wishes.walking_seconds(row, metres) // 60),
+        metres=-(-metres // 10) * 10,
+    )
+
+
+def write_name(label: str, place: Place | None) -> str:
+    """Write the name of a place as its signs have it in the reader's language, where the map knows that."""
+    return town().places.called(label, place, language()) if place else label
+
+
+def write_end(row: tables.Request, end: str) -> str:
+    """Write the name of one end of a request, "origin" or "destination"."""
+    return write_name(getattr(row, f"{end}_label"), places.place_of(row, end))
+
+
+def write_spot(label: str, place: Place | None) -> str:
+    """Write where a vehicle stops: beside what its label names, in words that leave every name as it is."""
+    relation, name = place and places.relation(town(), label, place), write_name(label, place)
+    return {
+        Relation.IN_FRONT_OF: _("In front of %(place)s", place=name),
+        Relation.BY: _("By %(place)s", place=name),
+        Relation.NEAR: _("Near %(place)s", place=name),
+    }.get(relation or Relation.AT, name)
 
 
 def write_span(seconds: int) -> str:
@@ -166,9 +305,25 @@ def write_minutes(seconds: int) -> str:
     return _("%(minutes)s min", minutes=-(-seconds // 60))
 
 
+def write_hours(minutes: float) -> str:
+    """Write a sum of minutes in hours and tenths."""
+    return format_decimal(minutes / 60, format="#,##0.0", locale=locale())
+
+
 def locale() -> Locale:
-    """English is written as in Europe: a town's clock has 24 hours."""
-    return Locale.parse({"en": "en_GB"}.get(language(), language()))
+    """Give the form in which the reader's dates, times and amounts are written."""
+    return Locale.parse(LOCALES.get(language(), language()))
+
+
+def rating_text(rating: int) -> str:
+    """Say in a word how a trip was."""
+    return {
+        5: _("Very good"),
+        4: _("Good"),
+        3: _("In between"),
+        2: _("Not good"),
+        1: _("Bad"),
+    }[rating]
 
 
 def rule_text(rule: str) -> str:
@@ -190,6 +345,8 @@ def rule_text(rule: str) -> str:
         Rule.STOWAGE: _("No room for a walker, a pram or luggage is left on the vehicles that pass."),
         Rule.LAST_IN: _("On the vehicles that pass you could not board last and get off first."),
         Rule.LINKED: _("The trip there has no seat, so its way back has none."),
+        Rule.AGREEMENT: _("The agreement of the vehicle's operator with the town does not cover this day."),
+        Rule.QUOTA: _("All places that the operator keeps for residents are taken."),
         **dict.fromkeys(OTHERS, _("The vehicles that pass have no place for you at that time.")),
     }.get(Rule(rule), _("No seat was found."))
 
@@ -216,6 +373,8 @@ def obstacle_text(rule: str) -> str:
         Rule.LAST_IN: _("Somebody has to board last and get off first."),
         Rule.ACCOMPANIED: _("One of its own riders would be alone with residents."),
         Rule.LINKED: _("The trip there has no seat."),
+        Rule.AGREEMENT: _("No agreement with the town that is in force covers it."),
+        Rule.QUOTA: _("All places that the agreement keeps for residents are taken."),
     }.get(Rule(rule), _("It would break a promise."))
 
 
@@ -223,7 +382,7 @@ def excess_text(fault: Broken) -> str:
     """Say by how much a rule would be broken; nothing where that is no amount."""
     if fault.excess <= 0:
         return ""
-    if fault.rule in (Rule.SEATS, Rule.WHEELCHAIR, Rule.STOWAGE):
+    if fault.rule in (Rule.SEATS, Rule.WHEELCHAIR, Rule.STOWAGE, Rule.QUOTA):
         return _("%(missing)s more needed", missing=fault.excess)
     return write_span(fault.excess) if fault.rule in TIMED else ""
 
@@ -235,13 +394,29 @@ def error_text(code: str) -> str:
         "date": _("Choose a day from today to two weeks ahead."),
         "time": _("Write a time of the day, such as 9:10."),
         "text": _("Write the name of a place or an address."),
+        "address": _("Write your e-mail address or your phone number."),
+        "email": _("Write an e-mail address, such as name@example.org."),
+        "email taken": _("Somebody else signs in with this address."),
+        "phone number": _("Write your phone number."),
+        "code": _("These are not the six digits that we sent last. Look at the newest message."),
+        "pin": _("Choose four to six digits: not all the same, and not one after the other as in 1234."),
+        "pin of card": _("This PIN does not open the card. After five wrong PINs a card is locked: then call us."),
+        "sign-in": _("This sign-in has run out. Start again, and ask for new digits or scan your card."),
+        "person": _("Choose who you are."),
+        "tries": _("That was tried too often. Wait 15 minutes, or call us."),
         "unknown": _("We do not know a place of that name here. Try an address, or a school, library, shop or stop."),
         "place": _("Choose one of the places, or search again."),
+        "label": _("Write what you call this place, in up to 40 letters."),
+        "label taken": _("You call another place so already. Choose another word."),
+        "many places": _("You have saved 20 places already. Remove one of them first."),
         "caller": _("Write at least two letters of the name, or two digits of the number."),
         "name": _("Write the name of the caller."),
         "phone": _("Write a phone number with at least five digits."),
         "answers": _("You have changed your answers since. Here are the times for them."),
         "when": _("Choose either when you want to leave or when you must be there."),
+        "point": _("That is no point of the map. Try again, or write the name of the place."),
+        "home": _("Choose one of your places."),
+        "not today": _("Only from a trip of today you can ask for the way back from now on."),
         "people": _("Write how many people travel, from 1 to 8."),
         "wheelchairs": _("There cannot be more wheelchairs than people."),
         "max_walk": _("Choose how far you can walk."),
@@ -253,12 +428,84 @@ def error_text(code: str) -> str:
             "These times were kept for 15 minutes and have run out. Here are the times that are free now."
         ),
         "seat": _("That seat has just been taken. Here are the times that are free now."),
+        "agreement": _("The agreement for that run has ended. Here are the times that are free now."),
+        "agreement withdrawn": _("This agreement was withdrawn, so it can no longer be signed."),
+        "agreement operator": _("Choose the operator."),
+        "starts": _("Write the first day, as year-month-day."),
+        "ends": _("Write the last day, as year-month-day."),
+        "agreement ends": _("The last day comes before the first. Change one of them."),
+        "agreement over": _("The last day has gone by already. Write a later one."),
+        "price": _("Write an amount such as 1.50, or leave it empty."),
+        "per": _("Choose what the price is for."),
+        "rules": _("This file has errors, so it cannot be used."),
+        "rules start": _("Choose a first day from today on."),
+        "trial open": _("These rules are still being tried. Wait until that is done."),
+        "quota": _("Write how many, from 1 on, or leave it empty."),
+        "quota_in_all": _("Write how many, from 1 on, or leave it empty."),
+        "liability": _("Write who is liable for residents, in up to 4,000 letters."),
         "overlap": _("You already have a trip at that time."),
         "booked": _("This trip is booked already."),
         "key": _("This form was sent before with other answers. Start again."),
+        "answer late": _("The time to answer is over, or the seat was given back. Ask for the trip again."),
+        "answer": _("Choose yes or no."),
+        "trip over": _("This trip can no longer be changed."),
+        "rating": _("Choose how the trip was."),
+        "opinion": _("Write at most 1,000 letters."),
+        "helper": _("Write an e-mail address or a phone number with at least five digits."),
+        "helper self": _("This is your own address. Write that of the person who helps you."),
+        "consent": _("Ask the caller whether they agree, and say here that they do."),
+        "many helpers": _("You have named five people already. End one of them first."),
+        "series weekdays": _("Choose at least one weekday."),
+        "series until": _("Choose a last day after this trip, at most half a year ahead."),
+        "series dates": _("None of these weekdays lies between this trip and the last day. Choose others."),
+        "series otherwise": _("Choose what is to happen on a day without a seat."),
+        "many series": _("You have ten weekly trips already. Stop one of them first."),
         "served": _("The vehicle has been there already, so this trip can no longer be cancelled."),
         "upload done": _("This file was taken in or dropped before."),
+        "outdated": _("Somebody changed these runs meanwhile. Look at your file again."),
+        "agreed": _("Other bookings are affected than you agreed to. Look at your file again."),
+        "columns": _("Choose a column for each line, and none of them twice."),
         "upload refused": _("This file has errors, so nothing was taken in."),
+        "ride": _("This rider is not at that stop of this run."),
+        "stop": _("This stop is no longer on this run."),
+        "off the run": _("This trip was cancelled meanwhile: they are no longer on this run."),
+        "otherwise": _("Something else was told of this rider on another device. Look at the list."),
+        "closed": _("This run was closed already, so nothing can be added."),
+        "not to undo": _("This can no longer be taken back: other things were told since."),
+        "somebody left": _("Somebody is still aboard, or not accounted for. The run stays open."),
+        "looked": _("Look at every seat, under blankets and into the boot, and tick all three."),
+        "not begun": _("Nothing was told of this run yet, so it cannot be closed."),
+        "note of driver": _("Write a note of up to 500 letters."),
+        "tablet": _("Write a name for this tablet, in up to 40 letters."),
+        "pin of driver": _("This PIN is not right. After five wrong PINs it is locked."),
+        "pin locked": _("This PIN is locked. Ask your dispatcher for a new one."),
         "not aboard": _("They did not board, so they cannot get off."),
         "alighted": _("They have got off already."),
+        "absent first": _("Choose a first day from today on."),
+        "absent last": _("Choose a last day after the first, at most a year later."),
+        "absent weekdays": _("None of these weekdays lies between the two days. Choose others, or none for every day."),
+        "kind": _("Choose one of the three."),
+        "minutes": _("Write minutes from 0 to 10080, which is a week."),
+        "taken": _("A colleague is calling this person now."),
+        "group": _("Choose a group."),
+        "document": _("Choose which kind of paper you saw."),
+        "until": _("Write the last day on which it is valid, from today on, or leave it empty."),
+        "consent_on": _("Write the day of the signature; it cannot lie ahead."),
+        "helper_phone": _("Write a phone number with at least five digits."),
+        "note": _("Write a note of up to 300 letters."),
+        "number": _("Choose one of the numbered trips."),
+        "result": _("Choose how the call went."),
+        "clock": _("Write a time of the day, such as 9:10."),
+        "paper": _("Enter this only if you have it on paper."),
+        "news": _("Choose at least one kind of news."),
+        "consent ends": _("Choose a last day that is still to come, and not before the first."),
+        "many told": _("Five people are told of your trips already. Remove one of them first."),
+        "channel": _("Choose one of the ways."),
+        "message settled": _("Somebody has dealt with this message already."),
+        "steer done": _("This was done or dropped before."),
+        "steer not done": _("There is nothing here that could be undone."),
+        "steer begun": _("No run of this day is left that has not begun."),
+        "steer day": _("Choose a day with runs of yours."),
+        "many actions": _("That is as much as can be reckoned together. Do or drop it first."),
+        "guardian": _("No resident signs in with this address. They have to be registered first."),
     }.get(code, _("That did not work. Go back and try again."))

@@ -1,5 +1,14 @@
 // Loads what a page asks for by its attributes; a page without these attributes needs no script at all.
-const islands = { "[data-map]": "./map.js", "[data-hx-get]": "./live.js", "[data-connection]": "./driver.js" };
+const islands = {
+  "[data-map]": "./map.js",
+  "[data-hx-get]": "./live.js",
+  "[data-connection]": "./driver/main.js",
+  "[data-suggestions]": "./places.js",
+  "[data-pin]": "./pin.js",
+  "[data-push]": "./push.js",
+  "[data-keys]": "./desk.js",
+  "[data-alerts]": "./alerts.js",
+};
 
 for (const [selector, island] of Object.entries(islands)) {
   if (document.querySelector(selector)) import(island);

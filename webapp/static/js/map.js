@@ -1,14 +1,14 @@
 // Draws the area's own roads (PMTiles), a run's line and its numbered stops. The same stops always stand in a list beside.
 import { addProtocol, LngLatBounds, Map as RoadMap, NavigationControl } from "../vendor/maplibre-gl.mjs";
 
-const LATIN_AND_CJK = "Noto Sans, Hiragino Sans, Noto Sans JP, Noto Sans CJK JP, Yu Gothic, Meiryo, sans-serif";
+export const LATIN_AND_CJK = "Noto Sans, Hiragino Sans, Noto Sans JP, Noto Sans CJK JP, Yu Gothic, Meiryo, sans-serif";
 const FONT = ["Noto Sans Regular"];
 const BOLD = ["Noto Sans Bold"];
 const DAY = { land: "#f3eee2", road: "#ffffff", edge: "#cfc6b2", word: "#43524c", run: "#0d4a3b", stop: "#b3401a" };
 const NIGHT = { land: "#16211c", road: "#33443c", edge: "#0d1511", word: "#c9d2cb", run: "#8fd3b6", stop: "#ff9a66" };
 const MAJOR = ["motorway", "trunk", "primary", "secondary"];
 
-const colours = matchMedia("(prefers-color-scheme: dark)").matches ? NIGHT : DAY;
+export const colours = matchMedia("(prefers-color-scheme: dark)").matches ? NIGHT : DAY;
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 for (const figure of document.querySelectorAll("[data-map]")) {
@@ -20,9 +20,10 @@ for (const figure of document.querySelectorAll("[data-map]")) {
 
 async function draw(figure) {
   readStyles();
-  const { tiles, run, stops, words, label } = figure.dataset;
-  if (tiles) await readTiles();
-  const features = await load(run, stops);
+  const { run, stops, words, label } = figure.dataset;
+  const tiles = JSON.parse(figure.dataset.tiles);
+  if (tiles.length) await readTiles();
+  const features = [...JSON.parse(figure.dataset.lines ?? "[]").map(asLine), ...(await load(run, stops))];
   figure.classList.add("is-drawable"); // the canvas must have a size before the map is made
   const map = new RoadMap({
     container: figure.querySelector(".map__canvas"),
@@ -44,14 +45,14 @@ async function draw(figure) {
   });
 }
 
-function readStyles() {
+export function readStyles() {
   const href = new URL("../vendor/maplibre-gl.css", import.meta.url).href;
   if (document.querySelector(`link[href="${href}"]`)) return;
   document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href }));
 }
 
 /** PMTiles is a classic script: its module form names a bare dependency, which a strict CSP leaves unresolved. */
-async function readTiles() {
+export async function readTiles() {
   if (globalThis.pmtiles) return;
   await new Promise((resolve, reject) => {
     const source = new URL("../vendor/pmtiles.js", import.meta.url).href;
@@ -68,6 +69,10 @@ async function load(run, stops) {
 
 function asPoint({ lon, lat, ...properties }) {
   return { type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties };
+}
+
+function asLine({ coordinates, ...properties }) {
+  return { type: "Feature", geometry: { type: "LineString", coordinates }, properties };
 }
 
 /** A run may visit a place twice: one point then, with both numbers. */
@@ -93,18 +98,24 @@ function pairs(coordinates) {
   return typeof coordinates[0] === "number" ? [coordinates] : coordinates.flatMap(pairs);
 }
 
-function style(tiles) {
+export function style(tiles) {
   const background = { id: "land", type: "background", paint: { "background-color": colours.land } };
-  if (!tiles) return { version: 8, sources: {}, layers: [background] };
-  const roads = { type: "vector", url: `pmtiles://${new URL(tiles, location)}` };
-  return { version: 8, sources: { roads }, layers: [background, road("edge", 2), road("road", 0), streetNames()] };
+  const areas = tiles.map((url, k) => [`roads-${k}`, { type: "vector", url: `pmtiles://${new URL(url, location)}` }]);
+  const names = areas.map(([area]) => area);
+  const layers = [
+    background,
+    ...names.map((area) => road(area, "edge", 2)),
+    ...names.map((area) => road(area, "road", 0)),
+    ...names.map(streetNames),
+  ];
+  return { version: 8, sources: Object.fromEntries(areas), layers };
 }
 
-function road(colour, wider) {
+function road(area, colour, wider) {
   const major = ["in", ["get", "highway"], ["literal", MAJOR]];
   const width = (zoom, wide, narrow) => [zoom, ["case", major, wide + wider, narrow + wider * 0.6]];
   return {
-    id: `road-${colour}`, type: "line", source: "roads", "source-layer": "roads",
+    id: `${area}-${colour}`, type: "line", source: area, "source-layer": "roads",
     layout: { "line-cap": "round", "line-join": "round" },
     paint: {
       "line-color": colours[colour],
@@ -114,9 +125,9 @@ function road(colour, wider) {
   };
 }
 
-function streetNames() {
+function streetNames(area) {
   return {
-    id: "names", type: "symbol", source: "roads", "source-layer": "roads", minzoom: 13, filter: ["has", "name"],
+    id: `${area}-names`, type: "symbol", source: area, "source-layer": "roads", minzoom: 13, filter: ["has", "name"],
     layout: {
       "symbol-placement": "line", "symbol-spacing": 320, "text-field": ["get", "name"],
       "text-font": FONT, "text-size": 13, "text-max-angle": 30, "text-padding": 8,
@@ -126,12 +137,12 @@ function streetNames() {
 }
 
 function addRun(map, features) {
-  const under = map.getLayer("names") ? "names" : undefined;
+  const under = map.getStyle().layers.find(({ type }) => type === "symbol")?.id;
   const line = { type: "line", source: "run", filter: ["!=", ["geometry-type"], "Point"] };
   const layout = { "line-cap": "round", "line-join": "round" };
   map.addSource("run", { type: "geojson", data: collection(features) });
   map.addLayer({ ...line, id: "run-edge", layout, paint: { "line-color": colours.road, "line-width": 9 } }, under);
-  map.addLayer({ ...line, id: "run", layout, paint: { "line-color": colours.run, "line-width": 5 } }, under);
+  map.addLayer({ ...line, id: "run", layout, paint: { "line-color": ["coalesce", ["get", "colour"], colours.run], "line-width": ["coalesce", ["get", "width"], 5] } }, under);
   map.addImage("arrow", arrowHead());
   map.addLayer(arrows());
   for (const layer of stopLayers()) map.addLayer(layer);
