@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.webapp.visitor import PASSWORD
 
@@ -15,6 +15,7 @@ DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 LEVEL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PATIENCE = 30_000
 """Milliseconds until a page counts as stuck: a busy machine is no reason to fail."""
+expect.set_options(timeout=PATIENCE)
 
 
 def open_browser(chromium: Browser, site: str, *, width: int = PHONE["width"], script: bool = True) -> BrowserContext:

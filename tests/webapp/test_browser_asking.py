@@ -5,7 +5,7 @@ from urllib.parse import unquote
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.webapp.browsing import DESKTOP, PATIENCE, PHONE, check, draw, open_browser, sign_in
+from tests.webapp.browsing import DESKTOP, PHONE, check, draw, open_browser, sign_in
 from tests.webapp.small_town import KAMP, LIISANKATU, RIDER
 from webapp.services import booking, places
 from webapp.town import Town
@@ -139,22 +139,22 @@ def test_a_place_is_chosen_on_a_map_by_tap_by_keyboard_and_by_where_one_is(chrom
     with page.expect_navigation():
         page.get_by_role("button", name="Ask for a trip").click()
     page.get_by_role("button", name="Choose on a map").click()
-    expect(page.locator(".pin .map")).to_have_attribute("data-drawn", "yes", timeout=PATIENCE)
+    expect(page.locator(".pin .map")).to_have_attribute("data-drawn", "yes")
     said, take = page.locator(".pin__said"), page.get_by_role("button", name="Yes, take this place")
     page.get_by_role("button", name="Take the middle of the map").press("Enter")
-    expect(said).to_contain_text("is that right?", timeout=PATIENCE)
+    expect(said).to_contain_text("is that right?")
     canvas = page.locator(".pin canvas")
     size = canvas.bounding_box()
     assert size is not None
     canvas.click(position={"x": size["width"] / 2 + 60, "y": size["height"] / 2})
-    expect(take).to_be_visible(timeout=PATIENCE)
+    expect(take).to_be_visible()
     check(page)
     draw(page, "pin", whole=True)
     with page.expect_navigation():
         take.click()
     assert page.get_by_role("heading", level=1).inner_text() == "Where do you want to go?"
     page.get_by_role("button", name="Where I am now").click()
-    expect(said).to_contain_text("Kämp", timeout=PATIENCE)
+    expect(said).to_contain_text("Kämp")
     with page.expect_navigation():
         take.click()
     assert page.get_by_role("heading", level=1).inner_text() == "When do you want to travel?"

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.webapp.browsing import DESKTOP, PATIENCE, PHONE, check, draw, open_browser, sign_in
+from tests.webapp.browsing import DESKTOP, PHONE, check, draw, open_browser, sign_in
 from tests.webapp.conftest import Clock
 from tests.webapp.small_town import MINUTE, MONDAY
 from tests.webapp.wishes import BUS, book, tap
@@ -25,7 +25,7 @@ def test_the_day_is_watched_and_worked_without_barriers(
         page.goto(f"/dispatch/board?day={MONDAY}&view={view}")
         check(page)
         draw(page, f"board-{view}", whole=True)
-    expect(page.locator("[data-map]")).to_have_attribute("data-drawn", "yes", timeout=PATIENCE)
+    expect(page.locator("[data-map]")).to_have_attribute("data-drawn", "yes")
     page.goto(f"/dispatch/alerts?day={MONDAY}")
     expect(page.get_by_role("button", name="Switch a sound for new alerts on")).to_be_visible()
     page.locator(".alert__more summary").first.click()

@@ -42,7 +42,7 @@ def tap(page: Page, words: str) -> None:
 
 
 def says(page: Page, words: str) -> None:
-    expect(page.locator("[data-connection]")).to_contain_text(words, timeout=PATIENCE)
+    expect(page.locator("[data-connection]")).to_contain_text(words)
 
 
 def recorded(town: Town) -> list[str]:
@@ -74,7 +74,7 @@ def test_a_resident_books_on_a_phone_and_the_open_manifest_receives_it_by_itself
 ) -> None:
     resident = open_browser(chromium, live_site)
     book(sign_in(resident, "resident"))
-    expect(manifest.locator(".driver-stop--next")).to_contain_text("Resident Testi", timeout=PATIENCE)
+    expect(manifest.locator(".driver-stop--next")).to_contain_text("Resident Testi")
     expect(manifest.locator("#live-status")).to_have_text("Booking added: 08:00 Liisankatu 29")
     expect(manifest.locator("#headcount")).to_contain_text("of 5 expected")
     resident.close()
@@ -88,7 +88,7 @@ def test_taps_without_a_connection_are_kept_and_sent_once(phone: BrowserContext,
     assert recorded(town) == []
     phone.set_offline(False)
     says(manifest, "Connected.")
-    expect(manifest.locator("#headcount")).to_contain_text("2 aboard", timeout=PATIENCE)
+    expect(manifest.locator("#headcount")).to_contain_text("2 aboard")
     assert recorded(town) == ["arrived", "boarded"]
 
 
@@ -119,7 +119,7 @@ def test_an_event_whose_answer_was_lost_is_sent_again_and_counted_once(manifest:
 
     manifest.context.route("**/events", lose_first)
     tap(manifest, "Arrived")
-    expect(manifest.locator("#undo")).to_contain_text("Arrived", timeout=PATIENCE)
+    expect(manifest.locator("#undo")).to_contain_text("Arrived")
     says(manifest, "Connected.")
     assert len(lost) > 1 and recorded(town) == ["arrived"]
 
@@ -168,7 +168,7 @@ def test_a_whole_run_is_driven_without_a_connection_and_arrives_once_and_in_orde
     made = wishes.book(town)
     page = sign_in(phone, "driver")
     expect(page.locator("[data-connection]")).to_have_attribute("data-state", "online")
-    expect(page.locator("[data-connection]")).to_have_attribute("data-kept", "yes", timeout=PATIENCE)
+    expect(page.locator("[data-connection]")).to_have_attribute("data-kept", "yes")
     phone.set_offline(True)
     page.get_by_role("link", name="Morning bus").click()  # never opened before: it was kept beforehand
     count = page.locator("#headcount")
@@ -211,7 +211,7 @@ def test_a_whole_run_is_driven_without_a_connection_and_arrives_once_and_in_orde
     assert told(town) == []
 
     phone.set_offline(False)
-    expect(page.get_by_text("This run was closed at")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("This run was closed at")).to_be_visible()
     says(page, "Connected.")
     own, resident = "pupils-a", made.ride_id
     assert [one[0] for one in told(town)] == [
@@ -230,8 +230,8 @@ def test_a_booking_calls_until_it_is_read_and_that_is_kept_without_a_connection(
     manifest.locator("h1").click()
     expect(manifest.locator("[data-sound]")).to_have_text("Sound is on")
     wishes.book(town)
-    expect(manifest.locator("#changes")).to_contain_text("Booking added: 08:00 Liisankatu 29", timeout=PATIENCE)
-    expect(manifest.locator("html")).to_have_attribute("data-called", "1", timeout=PATIENCE)
+    expect(manifest.locator("#changes")).to_contain_text("Booking added: 08:00 Liisankatu 29")
+    expect(manifest.locator("html")).to_have_attribute("data-called", "1")
     draw(manifest, "driver-change")
     phone.set_offline(True)
     manifest.get_by_role("button", name="I have read this").click()
@@ -257,7 +257,7 @@ def test_what_cannot_be_true_any_more_is_listed_until_the_driver_puts_it_away(
     booking.cancel(town, made.id, actor=made.rider_id)
     phone.set_offline(False)
     refused = page.locator("#refused")
-    expect(refused).to_contain_text("Boarded · Resident Testi", timeout=PATIENCE)
+    expect(refused).to_contain_text("Boarded · Resident Testi")
     expect(refused).to_contain_text("This trip was cancelled meanwhile")
     draw(page, "driver-refused")
     refused.get_by_role("button", name="Put away").click()
@@ -286,12 +286,12 @@ def test_a_second_driver_sends_what_a_first_one_left_on_the_tablet_under_the_fir
     page.get_by_role("link", name="Morning bus").click()
     page.route("**/events", lambda route: route.abort())
     press(page, "Arrived")
-    expect(page.locator("[data-connection]")).to_contain_text("1 waiting", timeout=PATIENCE)
+    expect(page.locator("[data-connection]")).to_contain_text("1 waiting")
     page.get_by_role("button", name="Sign out").click()
     page.goto("/tablet")
-    expect(page.locator("[data-connection]")).to_contain_text("Of another driver", timeout=PATIENCE)
+    expect(page.locator("[data-connection]")).to_contain_text("Of another driver")
     page.unroute("**/events")
-    expect(page.locator("[data-connection]")).to_contain_text("Connected", timeout=PATIENCE)
+    expect(page.locator("[data-connection]")).to_contain_text("Connected")
     with town.store.read() as records:
         assert [event.actor for event in records.list_told(BUS)] == [rider_id(town, "driver")]
     context.close()
@@ -330,4 +330,4 @@ def test_the_next_thing_is_reached_and_pressed_by_keyboard_and_is_not_hidden_by_
     box, bar = button.bounding_box(), manifest.locator(".driver-bar").bounding_box()
     assert box and bar and box["y"] >= bar["y"] + bar["height"]
     manifest.keyboard.press("Enter")
-    expect(manifest.locator('#now-stop [data-state="arrived"]')).to_be_visible(timeout=PATIENCE)
+    expect(manifest.locator('#now-stop [data-state="arrived"]')).to_be_visible()

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from routing.times import Place
 from tests.webapp import wishes
-from tests.webapp.browsing import DESKTOP, PATIENCE, PHONE, check, draw, open_browser, sign_in
+from tests.webapp.browsing import DESKTOP, PHONE, check, draw, open_browser, sign_in
 from tests.webapp.feed_samples import feed
 from tests.webapp.handing_in import TWO, take_in
 from tests.webapp.small_town import KASARMITORI, MONDAY
@@ -29,7 +29,7 @@ def test_the_dispatcher_meets_no_barriers(chromium: Browser, live_site: str, wid
     page.locator("summary", has_text="Free seats").first.click()
     check(page)
     page.get_by_role("link", name="Morning bus").click()
-    expect(page.locator("[data-map]")).to_have_attribute("data-drawn", "yes", timeout=PATIENCE)
+    expect(page.locator("[data-map]")).to_have_attribute("data-drawn", "yes")
     check(page)
     for content in (WRONG, GOOD):
         page.get_by_role("link", name="Schedules").first.click()
@@ -97,7 +97,7 @@ def test_a_schedule_is_read_drawn_and_replaced_without_barriers(
     for field, column in TOLD.items():
         page.locator(f"#{field}").select_option(column)
     page.get_by_role("button", name="Read the file like this").click()
-    expect(page.locator("[data-map]")).to_have_attribute("data-drawn", "yes", timeout=PATIENCE)
+    expect(page.locator("[data-map]")).to_have_attribute("data-drawn", "yes")
     check(page)
     draw(page, "preview", whole=True)
     page.get_by_role("button", name="Take in 1 run").click()
