@@ -1,6 +1,7 @@
 """A driver at a real browser: live manifests, dead connections, a whole run without one, and no barriers."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
@@ -78,6 +79,26 @@ def test_a_resident_books_on_a_phone_and_the_open_manifest_receives_it_by_itself
     expect(manifest.locator("#live-status")).to_have_text("Booking added: 08:00 Liisankatu 29")
     expect(manifest.locator("#headcount")).to_contain_text("of 5 expected")
     resident.close()
+
+
+def test_an_open_manifest_asks_once_an_interval_and_loads_nothing_while_nothing_is_new(manifest: Page) -> None:
+    expect(manifest.locator("[data-connection]")).to_have_attribute("data-kept", "yes")
+    manifest.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    manifest.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    manifest.wait_for_timeout(5_000)
+    assert 1 <= len(asked) <= 4 and {*asked} == {f"/drive/{BUS}/manifest"}
+
+
+def test_a_town_in_trouble_leaves_the_manifest_as_it_is_and_says_so_once(manifest: Page) -> None:
+    shown = manifest.locator("#roll-call").inner_text()
+    manifest.route("**/manifest", lambda route: route.fulfill(status=503, body="<p>in trouble</p>"))
+    expect(manifest.locator("#live-status")).not_to_be_empty()
+    assert manifest.locator("#roll-call").inner_text() == shown
+    said = manifest.locator("#live-status").inner_text()
+    manifest.unroute("**/manifest")
+    expect(manifest.locator("#live-status")).not_to_have_text(said)
+    assert manifest.locator("#roll-call").inner_text() == shown
 
 
 def test_taps_without_a_connection_are_kept_and_sent_once(phone: BrowserContext, manifest: Page, town: Town) -> None:

@@ -10,20 +10,28 @@ htmx.registerExtension("etag", {
     if (part.dataset.etag) ctx.request.headers["If-None-Match"] = part.dataset.etag;
   },
   htmx_before_response(part, { ctx }) {
-    if (!connected) say(line.dataset.online);
-    connected = true;
-    if (!ctx.response.raw.redirected) return;
-    location.reload(); // the session has ended: a sign-in page is no part of this one
+    const { status, redirected } = ctx.response.raw;
+    if (status >= 500 || status === 429) return hear(false);
+    hear(true);
+    if (status === 304) return false; // nothing is new: nothing is swapped, and nobody hears of a swap
+    if (status === 200 && !redirected) return;
+    location.reload(); // the session has ended, or the page is theirs no more: what says so is no part of this page
     return false;
   },
-  htmx_after_swap(part, { ctx }) {
-    if (ctx.response?.status === 200) say(part.dataset.message);
+  htmx_after_swap(part) {
+    say(part.dataset.message);
   },
   htmx_error() {
-    if (connected) say(line.dataset.offline);
-    connected = false;
+    hear(false);
   },
 });
+
+/** Say once that the town is out of reach, and once that it is back; what the page shows stays as it is. */
+function hear(answered) {
+  if (answered !== connected) say(answered ? line.dataset.online : line.dataset.offline);
+  connected = answered;
+  return false;
+}
 
 /** Announce to eyes and screen readers, anew even when the words are the same. */
 function say(words) {

@@ -11,13 +11,14 @@ export async function serveOffline(line) {
   if (!navigator.serviceWorker.controller) {
     await new Promise((taken) => navigator.serviceWorker.addEventListener("controllerchange", taken, { once: true }));
   }
-  if (line.dataset.owner) await keepPages(line);
+  if (!line.dataset.owner) return;
+  await Promise.all(JSON.parse(line.dataset.files).map((url) => fetch(url).catch(() => null)));
+  await keepPages(line);
 }
 
-/** Keep this page, those that the page names, and what they load: the worker was not there yet when it was opened. */
+/** Keep this page and those that it names: the worker was not there yet when it was opened. */
 export async function keepPages(line) {
   if (!("caches" in window) || !navigator.onLine || !line.dataset.owner) return;
-  await Promise.all(JSON.parse(line.dataset.files).map((url) => fetch(url).catch(() => null)));
   for (const url of [location.href, ...JSON.parse(line.dataset.keep)]) await keep(new URL(url, location).href);
   line.dataset.kept = "yes";
 }
