@@ -24,6 +24,7 @@ from webapp import demo
 from webapp.app import create_app
 from webapp.config import Settings
 from webapp.db.store import Store
+from webapp.live import LiveTown
 from webapp.resources import data_path
 from webapp.town import Town, read_objective, read_policy
 
@@ -196,11 +197,25 @@ def _town(folder: Path, url: str, store: Store, area: tuple[Engine, PlaceIndex],
     return Town(settings, store, *area, read_policy(rules), rules, clock, read_objective(rules))
 
 
+@pytest.fixture(scope="session")
+def any_site() -> Callable[[Town], Flask]:
+    """Give a function that lets one site serve a town: to build another would cost each test its routes and pages."""
+    made: list[Flask] = []
+
+    def serve(town: Town) -> Flask:
+        if not made:
+            made.append(create_app(town=town))
+            made[0].config["TESTING"] = True
+            made[0].extensions["security"].pwd_context.update(**small_town.QUICK)
+        made[0].extensions["noriai"] = LiveTown(town)
+        return made[0]
+
+    return serve
+
+
 @pytest.fixture
-def site(town: Town) -> Flask:
-    made = create_app(town=town)
-    made.config["TESTING"] = True
-    return made
+def site(town: Town, any_site: Callable[[Town], Flask]) -> Flask:
+    return any_site(town)
 
 
 @pytest.fixture
