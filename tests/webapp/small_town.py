@@ -6,7 +6,6 @@ van  depot -> 9:20 a home in Vuorikatu -> 9:25 a home in Annankatu -> 9:35 day c
 
 from dataclasses import replace
 from datetime import date
-from functools import cache
 
 from argon2 import PasswordHasher
 
@@ -20,7 +19,7 @@ from webapp.town import Town
 
 MONDAY = date(2026, 11, 23)
 MINUTE = 60
-QUICK = {"argon2__time_cost": 1, "argon2__memory_cost": 1024, "argon2__parallelism": 1}
+QUICK = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 """Hashing is slow on purpose, and tests sign in a thousand times: their site takes such hashes for as good as any."""
 EIGHT = 8 * 3600
 NINE = 9 * 3600
@@ -110,13 +109,8 @@ def _add_person(town: Town, role: str) -> None:
         phone="+358 00 000 01" if role == RIDER else "",
         groups=["registered"],
     )
-    user.password = _hashed()
+    user.password = QUICK.hash(PASSWORD)
     town.store.commit(lambda door: door.put(user))
-
-
-@cache
-def _hashed() -> str:
-    return PasswordHasher(*QUICK.values()).hash(PASSWORD)
 
 
 def _stop(name: str, place: Place, planned: int, sequence: int, *, residents: bool = True) -> Stop:
