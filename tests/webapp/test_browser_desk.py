@@ -39,9 +39,10 @@ class Keyboard:
             self.page.keyboard.press(key)
 
     def go(self, *keys: str) -> None:
-        """Press keys, the last of which leads to another page."""
+        """Press keys, the last of which leads to another page; a browser puts the focus there when it draws that."""
         with self.page.expect_navigation():
             self.press(*keys)
+        self.page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
 
 @pytest.fixture
