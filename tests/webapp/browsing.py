@@ -16,13 +16,16 @@ LEVEL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PATIENCE = 30_000
 """Milliseconds until a page counts as stuck: a busy machine is no reason to fail."""
 expect.set_options(timeout=PATIENCE)
+NOTE_FORBIDDEN = """addEventListener("securitypolicyviolation",
+    ({ violatedDirective, blockedURI }) => (window.forbidden ??= []).push([violatedDirective, blockedURI]));"""
 
 
 def open_browser(chromium: Browser, site: str, *, width: int = PHONE["width"], script: bool = True) -> BrowserContext:
-    """Give somebody a browser of their own. The site's content policy is passed over, or axe could not be injected."""
+    """Give somebody a browser of their own, which notes what the site's content policy forbids."""
     size = PHONE if width == PHONE["width"] else DESKTOP
-    context = chromium.new_context(base_url=site, viewport=size, bypass_csp=True, java_script_enabled=script)
+    context = chromium.new_context(base_url=site, viewport=size, java_script_enabled=script)
     context.set_default_timeout(PATIENCE)
+    context.add_init_script(NOTE_FORBIDDEN)
     return context
 
 
@@ -37,10 +40,12 @@ def sign_in(context: BrowserContext, role: str) -> Page:
 
 
 def check(page: Page) -> None:
-    """Raise AssertionError for a breach of WCAG 2.2 AA that axe sees, or a page that scrolls sideways."""
-    page.wait_for_load_state()  # after a click the next page may have begun, without a head yet to put a script in
+    """Raise AssertionError for what the content policy forbade, breaches of WCAG 2.2 AA, and scrolling sideways."""
+    page.wait_for_load_state()  # after a click the next page may have begun, without anything to look at yet
+    forbidden = page.evaluate("window.forbidden ?? []")
+    assert not forbidden, f"{page.url}: {forbidden}"
     if not page.evaluate("'axe' in window"):
-        page.add_script_tag(path=AXE)
+        page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", LEVEL)
     faults = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
     assert not faults, f"{page.url}: {faults}"

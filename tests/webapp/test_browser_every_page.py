@@ -1,4 +1,4 @@
-"""Every page that a role can reach by links, in a real browser: no barriers, no faults, nothing from elsewhere."""
+"""Every page that a role can reach by links, in a real browser: no barriers or faults, nothing from elsewhere."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -41,6 +41,7 @@ def test_every_page_that_links_lead_to_is_without_barriers(page: Page, site: Fla
         assert answer is not None and answer.ok, page.url
         check(page)
         language = page.evaluate("document.documentElement.lang")
+        check_magnified(page)
         draw(page, f"{role}-{endpoint(site, page.url)}-{language}", whole=True)
         for link in page.evaluate(LINKS):
             name = endpoint(site, link)
@@ -49,6 +50,26 @@ def test_every_page_that_links_lead_to_is_without_barriers(page: Page, site: Fla
             seen.add(name)
     hosts = {urlsplit(url).hostname for url in asked if url.startswith("http")}
     assert hosts == {"127.0.0.1"} and len(seen) > 3
+
+
+def test_what_the_content_policy_forbids_does_not_pass(chromium: Browser, live_site: str) -> None:
+    context = open_browser(chromium, live_site)
+    page = context.new_page()
+    page.goto("/login")
+    check(page)
+    page.evaluate("document.head.append(Object.assign(document.createElement('script'), {textContent: 'let it = 1'}))")
+    with pytest.raises(AssertionError, match="script-src"):
+        check(page)
+    context.close()
+
+
+def check_magnified(page: Page) -> None:
+    """Raise AssertionError for a page that scrolls sideways on a desk's screen at 200 %; a phone's is narrower yet."""
+    if page.viewport_size != DESKTOP:
+        return
+    page.set_viewport_size({"width": DESKTOP["width"] // 2, "height": DESKTOP["height"] // 2})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} scrolls sideways"
+    page.set_viewport_size(DESKTOP)
 
 
 def endpoint(site: Flask, url: str) -> str:
