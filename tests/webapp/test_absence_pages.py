@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.webapp import absentees
 from tests.webapp.absentees import AINO, BERTTA, CARLA, RUN, TUESDAY, away, enter, token, wish
@@ -302,6 +302,6 @@ def test_pages_about_absences_have_no_barriers(van: Town, chromium: Browser, liv
     context = open_browser(chromium, live_site, width=width)
     page = sign_in(context, "dispatcher")
     page.goto("/dispatch?day=2026-11-24")
-    assert page.get_by_text("Aino Esimerkki was to come after all").is_visible()
+    expect(page.get_by_text("Aino Esimerkki was to come after all")).to_be_visible()
     check(page)
     context.close()

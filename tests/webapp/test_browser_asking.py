@@ -125,7 +125,7 @@ def test_the_largest_words_in_high_contrast_fit_a_narrow_screen(chromium: Browse
     eyes.context.close()
     page.goto("/trips")
     page.emulate_media(media="print")
-    assert not page.get_by_role("button", name="Ask for a trip").is_visible()
+    expect(page.get_by_role("button", name="Ask for a trip")).not_to_be_visible()
     context.close()
 
 
@@ -152,11 +152,11 @@ def test_a_place_is_chosen_on_a_map_by_tap_by_keyboard_and_by_where_one_is(chrom
     draw(page, "pin", whole=True)
     with page.expect_navigation():
         take.click()
-    assert page.get_by_role("heading", level=1).inner_text() == "Where do you want to go?"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Where do you want to go?")
     page.get_by_role("button", name="Where I am now").click()
     expect(said).to_contain_text("Kämp")
     with page.expect_navigation():
         take.click()
-    assert page.get_by_role("heading", level=1).inner_text() == "When do you want to travel?"
+    expect(page.get_by_role("heading", level=1)).to_have_text("When do you want to travel?")
     assert not [one for one in addresses if "60.1" in one or "24.9" in one], "no address tells where somebody is"
     context.close()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.webapp.browsing import DESKTOP, PHONE, check, draw, open_browser, sign_in
 
@@ -32,7 +32,7 @@ def test_a_place_is_chosen_by_keyboard_alone(page: Page) -> None:
     page.keyboard.type("hotel k")
     option = page.get_by_role("option", name="Hotel Kämp", exact=False).first
     option.wait_for()
-    assert field.get_attribute("aria-expanded") == "true"
+    expect(field).to_have_attribute("aria-expanded", "true")
     check(page)
     draw(page, "places-found")
     while option.get_attribute("aria-selected") != "true":
@@ -40,14 +40,15 @@ def test_a_place_is_chosen_by_keyboard_alone(page: Page) -> None:
     assert field.get_attribute("aria-activedescendant") == option.get_attribute("id")
     check(page)
     page.keyboard.press("Escape")
-    assert field.get_attribute("aria-expanded") == "false" and field.evaluate("one => one === document.activeElement")
+    expect(field).to_have_attribute("aria-expanded", "false")
+    expect(field).to_be_focused()
     page.keyboard.type("ä")
     option.wait_for()
-    assert "found" in page.locator("form [role=status]").first.inner_text()
+    expect(page.locator("form [role=status]").first).to_contain_text("found")
     with page.expect_navigation():
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
-    assert page.get_by_role("heading", level=1).inner_text() == "Where do you want to go?"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Where do you want to go?")
     assert not [one for one in addresses if "hotel" in one.lower()], "no address holds what was written"
 
 
@@ -68,7 +69,7 @@ def test_a_place_is_chosen_by_tap_and_saved(page: Page) -> None:
     page.get_by_role("combobox").press_sequentially("hotel kä")
     with page.expect_navigation():
         page.get_by_role("option", name="Hotel Kämp").first.click()
-    assert page.get_by_role("heading", level=1).inner_text() == "When do you want to travel?"
+    expect(page.get_by_role("heading", level=1)).to_have_text("When do you want to travel?")
     page.goto("/places")
     check(page)
     draw(page, "own-places")
@@ -79,7 +80,7 @@ def test_a_place_is_chosen_by_tap_and_saved(page: Page) -> None:
     draw(page, "usual-places")
     with page.expect_navigation():
         page.get_by_role("button", name="Home").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "Where do you want to go?"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Where do you want to go?")
 
 
 def test_a_saved_place_is_one_tap_away_without_javascript(chromium: Browser, live_site: str) -> None:
@@ -101,5 +102,5 @@ def test_a_saved_place_is_one_tap_away_without_javascript(chromium: Browser, liv
     page.goto("/trips")
     press("Ask for a trip")
     press("Home")
-    assert page.get_by_role("heading", level=1).inner_text() == "Where do you want to go?"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Where do you want to go?")
     context.close()

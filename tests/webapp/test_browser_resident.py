@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.webapp.browsing import DESKTOP, PHONE, check, draw, open_browser, sign_in
 
@@ -75,7 +75,7 @@ def test_a_refused_resident_meets_no_barriers(screen: Page) -> None:
     answer_questions(page, "14:00")
     press(page, "Put me on the waiting list")
     check(page)
-    assert page.get_by_role("heading", name="Waiting for a seat").is_visible()
+    expect(page.get_by_role("heading", name="Waiting for a seat")).to_be_visible()
 
 
 @WIDTHS
@@ -124,5 +124,5 @@ def test_the_pages_of_a_trip_can_be_gone_back_through(chromium: Browser, live_si
     press(page, "Choose this ride")
     for heading in ("Choose a ride", "Who travels?", "When do you want to travel?", "Where do you want to go?"):
         page.go_back()
-        assert page.get_by_role("heading", level=1).inner_text() == heading
+        expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     context.close()

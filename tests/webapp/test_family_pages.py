@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.webapp.absentees import AINO, BERTTA, CARLA
-from tests.webapp.browsing import DESKTOP, PHONE, check, draw, open_browser, sign_in
+from tests.webapp.browsing import DESKTOP, PATIENCE, PHONE, check, draw, open_browser, sign_in
 from tests.webapp.conftest import Clock, SignIn
 from tests.webapp.postboxes import Reader, open_postbox
 from tests.webapp.small_town import NEIGHBOUR, RIDER
@@ -276,7 +276,7 @@ def test_a_browser_shows_what_it_is_sent_and_nothing_of_anybody(chromium: Browse
     context.grant_permissions(["notifications"], origin=live_site)
     page = sign_in(context, RIDER)
     page.goto("/messages")
-    assert page.get_by_role("button", name="Show messages here").is_visible()
+    expect(page.get_by_role("button", name="Show messages here")).to_be_visible()
     found: list[str] = []
     protocol = context.new_cdp_session(page)
     protocol.on(
@@ -290,6 +290,9 @@ def test_a_browser_shows_what_it_is_sent_and_nothing_of_anybody(chromium: Browse
         " await navigator.serviceWorker.ready; }",
         worker,
     )
+    for _ in range(PATIENCE // 50):
+        if not found:
+            page.wait_for_timeout(50)
     said = json.dumps({"title": "News from Noriai", "tag": "1", "open": "/family"})
     protocol.send("ServiceWorker.deliverPushMessage", {"origin": live_site, "registrationId": found[-1], "data": said})
     shown = page.wait_for_function(

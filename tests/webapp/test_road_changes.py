@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from matching.schedule import timetable
 from routing.area import FORMAT, ROADS
@@ -267,12 +267,12 @@ def test_the_notice_can_be_read_on_every_screen(
     update(live, slower)
     with browsing.open_browser(chromium, live_site, width=width) as context:
         page = browsing.sign_in(context, "dispatcher")
-        assert page.get_by_text("The road map was updated").is_visible()
+        expect(page.get_by_text("The road map was updated")).to_be_visible()
         browsing.check(page)
         browsing.draw(page, "new-roads")
         with page.expect_navigation():
             page.get_by_role("button", name="Seen").click()
-        assert not page.get_by_text("The road map was updated").count()
+        expect(page.get_by_text("The road map was updated")).to_have_count(0)
 
 
 def test_another_operators_notice_cannot_be_put_away(live: LiveTown, sign_in: SignIn, slower: Path) -> None:
