@@ -214,8 +214,18 @@ FLOORS = {
     32: ["webapp.views.resident", "webapp.views.dispatcher", "webapp.views.calls", "webapp.demo"],
     33: ["webapp.views.registration"],
     34: ["webapp.app"],
-    35: ["webapp.serving"],
-    36: ["webapp.cli"],
+    35: ["webapp.serving", "webapp.commands.shared"],
+    36: [
+        "webapp.commands.absences",
+        "webapp.commands.areas",
+        "webapp.commands.people",
+        "webapp.commands.planning",
+        "webapp.commands.policies",
+        "webapp.commands.schedules",
+        "webapp.commands.serving",
+    ],
+    37: ["webapp.commands.demo"],
+    38: ["webapp.cli"],
 }
 """Modules by floor: each may import only from floors below its own. A new module is given its floor here."""
 
@@ -245,7 +255,7 @@ HOMES = {
     "geopandas": ("routing",),
     "pyogrio": ("routing",),
     "ortools": ("matching.solver",),
-    "click": ("webapp.cli",),
+    "click": ("webapp.cli", "webapp.commands"),
 }
 """Libraries that may be imported only in the modules or packages named."""
 
