@@ -82,7 +82,7 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations"],
+    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations", "webapp.db.migrations.append_only"],
     10: ["webapp.db.records"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
