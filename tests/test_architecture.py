@@ -82,11 +82,13 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations"],
+    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations", "webapp.db.leases"],
     10: ["webapp.db.records"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
     13: [
+        "webapp.leasing",
+        "webapp.waking",
         "webapp.local_names",
         "webapp.geocoding",
         "webapp.texting",
@@ -172,6 +174,7 @@ FLOORS = {
         "webapp.services.call_backs",
     ],
     29: [
+        "webapp.working",
         "webapp.services.board",
         "webapp.services.trying",
         "webapp.views.days",
@@ -214,7 +217,7 @@ FLOORS = {
     32: ["webapp.views.resident", "webapp.views.dispatcher", "webapp.views.calls", "webapp.demo"],
     33: ["webapp.views.registration"],
     34: ["webapp.app"],
-    35: ["webapp.serving"],
+    35: ["webapp.serving", "webapp.commands.work"],
     36: ["webapp.cli"],
 }
 """Modules by floor: each may import only from floors below its own. A new module is given its floor here."""
@@ -245,7 +248,8 @@ HOMES = {
     "geopandas": ("routing",),
     "pyogrio": ("routing",),
     "ortools": ("matching.solver",),
-    "click": ("webapp.cli",),
+    "click": ("webapp.cli", "webapp.commands"),
+    "huey": ("webapp.waking",),
 }
 """Libraries that may be imported only in the modules or packages named."""
 

@@ -20,6 +20,7 @@ from routing.area import Area
 from routing.pace import EMPTY_ROAD, ENOUGH, HOURS, DayKind
 from routing.times import RoadError
 from webapp import town_rules
+from webapp.commands.work import work
 from webapp.config import LANGUAGES, Settings, read_settings
 from webapp.db.store import StoreError
 from webapp.files.answers import Answers, Terms
@@ -860,6 +861,8 @@ def _ticking(bar: Progress, seconds: int) -> Iterator[None]:
         thread.join()
         bar.update(task, completed=seconds)
 
+
+main.add_command(work)
 
 if __name__ == "__main__":
     main()
