@@ -2,20 +2,20 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
-from tests.test_architecture import ROOT
-from tests.webapp.conftest import Clock
+from tests.webapp.conftest import HELSINKI, UNHURRIED, Clock
 from webapp.db import tables
-from webapp.db.store import Fence, LeaseLost, Store, StoreError
+from webapp.db.store import Door, Fence, LeaseLost, Store, StoreError
 from webapp.leasing import LASTS, Leases
+from webapp.town import utc_now
 
 KIND, AREA = "planning", "helsinki 2026-11-23"
 SHORT = 1.0
@@ -56,7 +56,7 @@ def is_had(leases: Leases) -> bool:
         return held is not None
 
 
-def operator(code: str) -> Callable[..., tables.Operator]:
+def operator(code: str) -> Callable[[Door], tables.Operator]:
     return lambda door: door.put(tables.Operator(id=code, name=code, kind="school"))
 
 
@@ -121,13 +121,12 @@ def test_what_a_worker_writes_after_its_lease_was_taken_over_is_refused(store: S
     other = Leases(store, monotonic=ticks)
     is_had(other)
     ticks.now += LASTS
-    with other.held(KIND, AREA):
-        with pytest.raises(LeaseLost):
-            paused.commit(operator("late"))
+    with other.held(KIND, AREA), pytest.raises(LeaseLost):
+        paused.commit(operator("late"))
     with pytest.raises(LeaseLost):
         paused.commit(operator("later"))
     with store.read() as records:
-        assert records.find_operator("in-time") and not records.find_operator("late")
+        assert [one.id for one in records.list_operators()] == ["in-time"]
 
 
 def test_it_is_the_fence_that_refuses_it(store: Store, ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +140,7 @@ def test_it_is_the_fence_that_refuses_it(store: Store, ticks: Ticks, monkeypatch
         held.store.commit(operator("one"))
         paused.commit(operator("two"))
     with store.read() as records:
-        assert records.find_operator("one") and records.find_operator("two")
+        assert [one.id for one in records.list_operators()] == ["one", "two"]
 
 
 def test_after_its_lease_was_given_back_a_worker_writes_no_more(store: Store) -> None:
@@ -171,82 +170,78 @@ def test_leases_are_written_by_their_own_door_alone(store: Store) -> None:
 
 # Real processes
 
-WORKER = """
-import os, sys, time
-from datetime import UTC, datetime
-from pathlib import Path
-from zoneinfo import ZoneInfo
-from webapp.db import tables
-from webapp.db.store import LeaseLost, Store
-from webapp.leasing import Leases
-
-url, folder, mode = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-clock = lambda: datetime.now(UTC).replace(tzinfo=None)
-store = Store(url, clock=clock, timezone=ZoneInfo("Europe/Helsinki"), patience=60)
-leases = Leases(store, lasts=1.0)
-if mode == "careless":
-    Leases._is_silent = lambda *_: True
-if mode == "unfenced":
-    Store._fences = False
-
-def say(word):
-    with (folder / "said").open("a") as said:
-        said.write(word + "\\n")
-
-if mode in ("careful", "careless"):
-    until = time.monotonic() + 2.0
-    say("ready")
-    while time.monotonic() < until:
-        with leases.held("planning", "helsinki") as held:
-            if held is None:
-                time.sleep(0.01)
-                continue
-            try:
-                os.close(os.open(folder / "inside", os.O_CREAT | os.O_EXCL))
-                time.sleep(0.03)
-                (folder / "inside").unlink()
-                say("alone")
-            except FileExistsError:
-                say("twice")
-            except FileNotFoundError:
-                say("twice")
-else:
-    with leases.held("planning", "helsinki") as held:
-        say("holding")
-        while not (folder / "go").exists():
-            time.sleep(0.02)
-        row = tables.Operator(id="late", name="late", kind="school")
-        try:
-            held.store.commit(lambda door: door.put(row))
-            say("wrote")
-        except LeaseLost:
-            say("refused")
-"""
-
 
 class Processes:
-    """Workers that are processes of their own."""
+    """Workers that are processes of their own, each with its own store, on the machine's own clock."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._url, self._folder = url, folder
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.started: list[BaseProcess] = []
 
-    def start(self, mode: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", WORKER, self._url, str(self._folder), mode]
-        self.started.append(subprocess.Popen(command, cwd=ROOT))
-        return self.started[-1]
+    def start(self, work: Callable[["Processes", Leases], None]) -> BaseProcess:
+        process = get_context("fork").Process(target=self._run, args=(work,))
+        process.start()
+        self.started.append(process)
+        return process
+
+    def _run(self, work: Callable[["Processes", Leases], None]) -> None:
+        store = Store(self._url, clock=utc_now, timezone=HELSINKI, patience=UNHURRIED)
+        work(self, Leases(store, lasts=SHORT))
+
+    def say(self, word: str) -> None:
+        with (self._folder / "said").open("a", encoding="utf-8") as said:
+            said.write(f"{word}\n")
 
     def said(self) -> list[str]:
         path = self._folder / "said"
         return path.read_text(encoding="utf-8").split() if path.exists() else []
 
-    def wait_for(self, word: str) -> None:
-        while word not in self.said():
-            assert any(one.poll() is None for one in self.started)
-            time.sleep(0.02)
+    def wait_for(self, word: str, times: int = 1) -> None:
+        while self.said().count(word) < times:
+            time.sleep(0.01)
 
-    def go(self) -> None:
-        (self._folder / "go").touch()
+    def enter(self) -> bool:
+        """Go where only one may be; False when somebody is there."""
+        try:
+            os.close(os.open(self._folder / "inside", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return False
+        time.sleep(0.02)
+        (self._folder / "inside").unlink()
+        return True
+
+
+def work_in_turns(processes: Processes, leases: Leases) -> None:
+    """Work again and again beside one other, until both did ten pieces or something was done twice."""
+    processes.say("ready")
+    processes.wait_for("ready", 2)
+    while processes.said().count("alone") < 20 and "twice" not in processes.said():
+        with leases.held("planning", "helsinki") as held:
+            if held is not None:
+                processes.say("alone" if processes.enter() else "twice")
+
+
+def work_regardless(processes: Processes, leases: Leases) -> None:
+    Leases._is_silent = lambda *_: True  # type: ignore[method-assign]
+    work_in_turns(processes, leases)
+
+
+def hold_on(processes: Processes, leases: Leases) -> None:
+    """Hold the lease until told to write."""
+    with leases.held("planning", "helsinki") as held:
+        assert held is not None
+        processes.say("holding")
+        processes.wait_for("go")
+        try:
+            held.store.commit(operator("late"))
+            processes.say("wrote")
+        except LeaseLost:
+            processes.say("refused")
+
+
+def hold_on_unfenced(processes: Processes, leases: Leases) -> None:
+    Store._fences = False
+    hold_on(processes, leases)
 
 
 @pytest.fixture
@@ -255,52 +250,49 @@ def processes(store: Store, database_url: str, tmp_path: Path) -> Iterator[Proce
     yield made
     for one in made.started:
         one.kill()
-        one.wait()
+        one.join()
 
 
-def test_of_several_processes_one_works_at_a_time(processes: Processes) -> None:
-    for one in [processes.start("careful") for _ in range(3)]:
-        assert one.wait() == 0
-    assert "twice" not in processes.said() and processes.said().count("alone") > 3
-
-
-def test_it_is_the_lease_that_keeps_them_apart(processes: Processes) -> None:
-    """Negative control: workers that take no notice of each other's leases do the same work twice."""
-    for one in [processes.start("careless") for _ in range(3)]:
-        one.wait()
-    assert "twice" in processes.said()
-
-
-def test_the_work_of_a_process_that_was_killed_is_taken_over(processes: Processes, store: Store) -> None:
-    holder, other = processes.start("holder"), Leases(store, lasts=SHORT)
-    processes.wait_for("holding")
-    holder.kill()
-    holder.wait()
-    taken = False
-    while not taken:
-        time.sleep(0.05)
-        with other.held("planning", "helsinki") as held:
-            taken = held is not None and held.taken_over
-    assert lease_of(store).succeeded_at is not None
-
-
-@pytest.mark.parametrize(("mode", "says"), [("holder", "refused"), ("unfenced", "wrote")])
-def test_a_process_that_was_paused_past_its_lease_writes_only_without_a_fence(
-    processes: Processes, store: Store, mode: str, says: str
-) -> None:
-    holder, other = processes.start(mode), Leases(store, lasts=SHORT)
-    processes.wait_for("holding")
-    os.kill(holder.pid, signal.SIGSTOP)
-    processes.go()
-    taken = False
+def take_over(store: Store) -> tables.Lease:
+    """Look again and again, as workers do, until the lease is had from the one that holds it."""
+    other, taken = Leases(store, lasts=SHORT), False
     while not taken:
         time.sleep(0.05)
         with other.held("planning", "helsinki") as held:
             taken = held is not None
-    os.kill(holder.pid, signal.SIGCONT)
+            assert held is None or held.taken_over
+    return lease(store)
+
+
+def test_of_several_processes_one_works_at_a_time(processes: Processes) -> None:
+    for one in [processes.start(work_in_turns) for _ in range(2)]:
+        one.join()
+    assert "twice" not in processes.said() and processes.said().count("alone") >= 20
+
+
+def test_it_is_the_lease_that_keeps_them_apart(processes: Processes) -> None:
+    """Negative control: workers that take no notice of each other's leases do the same work twice."""
+    for one in [processes.start(work_regardless) for _ in range(2)]:
+        one.join()
+    assert "twice" in processes.said()
+
+
+def test_the_work_of_a_process_that_was_killed_is_taken_over(processes: Processes, store: Store) -> None:
+    holder = processes.start(hold_on)
+    processes.wait_for("holding")
+    holder.kill()
+    holder.join()
+    assert take_over(store).token == 2
+
+
+@pytest.mark.parametrize(("work", "says"), [(hold_on, "refused"), (hold_on_unfenced, "wrote")])
+def test_a_process_that_was_paused_past_its_lease_writes_only_without_a_fence(
+    processes: Processes, store: Store, work: Callable[[Processes, Leases], None], says: str
+) -> None:
+    holder = processes.start(work)
+    processes.wait_for("holding")
+    os.kill(holder.pid or 0, signal.SIGSTOP)
+    take_over(store)
+    processes.say("go")
+    os.kill(holder.pid or 0, signal.SIGCONT)
     processes.wait_for(says)
-
-
-def lease_of(store: Store) -> tables.Lease:
-    with store.read() as records:
-        return next(one for one in records.list_leases() if one.area == "helsinki")
