@@ -59,7 +59,7 @@ FLOORS = {
         "matching.retiming",
     ],
     5: ["routing.network", "routing.snapping", "matching.insertion", "matching.explain", "matching.plan"],
-    6: ["routing.engine", "routing.graph", "matching.offers", "matching.rescheduling"],
+    6: ["routing.engine", "routing.graph", "matching.offers", "matching.rescheduling", "matching.verification"],
     7: [
         "routing.atlas",
         "matching.solver",
@@ -73,6 +73,7 @@ FLOORS = {
     ],
     8: [
         "webapp",
+        "webapp.apart",
         "webapp.pushing",
         "webapp.line",
         "webapp.services.wording",
@@ -82,8 +83,8 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations", "webapp.db.leases"],
-    10: ["webapp.db.records"],
+    9: ["webapp.searcher", "webapp.db.engines", "webapp.db.rows", "webapp.db.migrations", "webapp.db.leases"],
+    10: ["webapp.db.records", "webapp.searching"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
     13: [
