@@ -17,8 +17,10 @@ from webapp.searcher import PLAN, question
 LOG = logging.getLogger(__name__)
 MEMORY = 4 * 2**30
 """Bytes of address space that a search may take; most of it are libraries that it shares."""
+SLACK = 4.0
+"""Seconds beyond those that a search is told to take which it may really take: machines are slow now and then."""
 GRACE = 1.0
-"""Seconds after its time at which a search is ended, whatever it is at."""
+"""Seconds after that limit at which a search is ended for sure, whatever it is at."""
 AT_ONCE = 1
 """Searches of one process at a time: each uses one core."""
 PATIENCE = 20.0
@@ -51,7 +53,7 @@ def replan(
     """Place requests on runs as `matching.solver` does, within `seconds` and `bound_seconds`, and judge the answer.
 
     Runs and requests at places that no road joins with any other are left as they are. Raises NoPlan at the latest
-    `GRACE` after that time: for travel times that cannot be, for a search that ended or took too long, and for an
+    `GRACE` after the limit of that time and `SLACK`: for travel times that cannot be, for a search that ended or took too long, and for an
     answer that is no plan, breaks a promise, or is worse than the runs as they are.
     """
     if not runs or (not requests and not any(run.residents for run in runs)):
@@ -74,7 +76,7 @@ def replan(
 def _ask(
     runs: list[Run], requests: list[TripRequest], table: Table, objective: Objective, how: dict[str, float]
 ) -> Plan:
-    limits = Limits(MEMORY, cpu=None, wall=sum(how.values()) + GRACE / 2, grace=GRACE / 2)
+    limits = Limits(MEMORY, cpu=None, wall=sum(how.values()) + SLACK, grace=GRACE)
     asked = question(runs, requests, [*table.places], objective, **how)
     try:
         plan = PLAN.validate_json(_PROCESS.ask(asked, table.seconds.tobytes(), limits, patience=PATIENCE))
