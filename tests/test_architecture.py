@@ -59,7 +59,7 @@ FLOORS = {
         "matching.retiming",
     ],
     5: ["routing.network", "routing.snapping", "matching.insertion", "matching.explain", "matching.plan"],
-    6: ["routing.engine", "routing.graph", "matching.offers", "matching.rescheduling"],
+    6: ["routing.engine", "routing.graph", "matching.offers", "matching.rescheduling", "matching.verification"],
     7: [
         "routing.atlas",
         "matching.solver",
@@ -73,6 +73,7 @@ FLOORS = {
     ],
     8: [
         "webapp",
+        "webapp.apart",
         "webapp.pushing",
         "webapp.line",
         "webapp.services.wording",
@@ -82,11 +83,20 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations", "webapp.db.migrations.append_only"],
-    10: ["webapp.db.records"],
+    9: [
+        "webapp.db.engines",
+        "webapp.db.rows",
+        "webapp.db.migrations",
+        "webapp.db.migrations.append_only",
+        "webapp.db.leases",
+        "webapp.searcher",
+    ],
+    10: ["webapp.db.records", "webapp.searching"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
     13: [
+        "webapp.leasing",
+        "webapp.waking",
         "webapp.local_names",
         "webapp.geocoding",
         "webapp.texting",
@@ -172,6 +182,7 @@ FLOORS = {
         "webapp.services.call_backs",
     ],
     29: [
+        "webapp.working",
         "webapp.services.board",
         "webapp.services.trying",
         "webapp.views.days",
@@ -201,6 +212,7 @@ FLOORS = {
         "webapp.views.cards",
         "webapp.views.call_backs",
         "webapp.views.city",
+        "webapp.commands.work",
     ],
     31: [
         "webapp.views.driver",
@@ -256,6 +268,7 @@ HOMES = {
     "pyogrio": ("routing",),
     "ortools": ("matching.solver",),
     "click": ("webapp.cli", "webapp.commands"),
+    "huey": ("webapp.waking",),
 }
 """Libraries that may be imported only in the modules or packages named."""
 

@@ -46,6 +46,7 @@ from webapp.views import (
     steering,
     tablets,
 )
+from webapp.waking import Bell
 from webapp.warming import warm_requests
 
 LARGEST_UPLOAD = 20 * 2**20
@@ -100,6 +101,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     app.before_request(_refuse_control_characters)
     app.after_request(_harden)
     if town is None:
+        live.now().store.on_work = Bell(served).ring  # those who work are other processes
         live.watch()
     return app
 

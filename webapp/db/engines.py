@@ -60,6 +60,15 @@ def open_database(url: str, patience: float) -> Database:
     raise ValueError(f"Noriai keeps its records in SQLite or PostgreSQL, not in {address.get_backend_name()}")
 
 
+def plain_address(url: str) -> tuple[str, str]:
+    """Give the kind of a database, and where it is as its own driver wants to be told."""
+    address = make_url(url)
+    kind = address.get_backend_name()
+    if kind == "sqlite":
+        return kind, str(address.database)
+    return kind, address.set(drivername=kind).render_as_string(hide_password=False)
+
+
 def wal_is_sound(version: tuple[int, ...]) -> bool:
     """Is the write-ahead log of this SQLite free of the reset race that could corrupt it?"""
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)

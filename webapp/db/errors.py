@@ -21,3 +21,7 @@ class Busy(StoreError):
 
 class NotFound(StoreError):
     """No record has this id."""
+
+
+class LeaseLost(StoreError):
+    """A worker wrote after its lease was taken over or given back: another one does that work now."""

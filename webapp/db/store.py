@@ -4,6 +4,7 @@ Plan outside, lock, revalidate, commit: a search for seats runs with no transact
 runs that it wants to change, looks again, and writes. SQLite and PostgreSQL take the same path.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,16 +18,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col, select
 
 from routing.times import TravelTimes
-from webapp.db import tables
+from webapp.db import leases, tables
 from webapp.db.door import Door, Grip, RunHead
 from webapp.db.engines import lost_a_race, open_database
-from webapp.db.errors import Busy, NotFound, PromiseBroken, StoreError
+from webapp.db.errors import Busy, LeaseLost, NotFound, PromiseBroken, StoreError
+from webapp.db.leases import Fence
 from webapp.db.migrations import upgrade
 from webapp.db.records import Records, Revision
 
 __all__ = [
     "Busy",
     "Door",
+    "Fence",
+    "LeaseLost",
     "NotFound",
     "PromiseBroken",
     "Records",
@@ -48,6 +52,8 @@ class Store:
 
     _locks: ClassVar[bool] = True
     """Tests switch the locks off to show that seats would be sold twice without them."""
+    _fences: ClassVar[bool] = True
+    """And the fences, to show that a worker would write after another one took over."""
 
     def __init__(
         self, url: str, *, clock: Callable[[], datetime], timezone: ZoneInfo, patience: float = PATIENCE
@@ -60,6 +66,15 @@ class Store:
         self._clock = clock
         self._timezone = timezone
         self._patience = patience
+        self._fence: Fence | None = None
+        self.on_work: Callable[[str], None] | None = None
+        """Hears, after a commit, which kind of work it made; must not raise."""
+
+    def behind(self, fence: Fence) -> "Store":
+        """Give these records to a worker: its commits raise LeaseLost once its lease is another one's."""
+        fenced = copy.copy(self)
+        fenced._fence = fence
+        return fenced
 
     def migrate(self) -> None:
         """Bring the tables up to date; several processes may do so at once.
@@ -102,14 +117,15 @@ class Store:
         An exception in `change` undoes all of it. After a lost race `change` is called again, so it must act on nothing
         but the door; it must not call `commit` or `read` of this store. times: what `Door.keep` judges by.
 
-        Raises Busy when the locks were not had in time, StoreError when a rule of the tables refused a row.
+        Raises Busy when the locks were not had in time, StoreError when a rule of the tables refused a row, LeaseLost
+        behind a fence.
         """
         grip = Grip(frozenset(runs), times, self._clock, self._timezone)
         people = sorted({*riders, *([rider] if rider else ())})
         deadline = monotonic() + self._patience
         for left in reversed(range(TRIES)):
             try:
-                return self._attempt(change, grip, people, deadline - monotonic())
+                answer, makes = self._attempt(change, grip, people, deadline - monotonic())
             except PoolTimeout as late:
                 raise Busy("every connection is in use") from late
             except IntegrityError as error:
@@ -119,17 +135,27 @@ class Store:
                     raise
                 if not left or monotonic() >= deadline:
                     raise Busy("others are changing the same runs") from error
+            else:
+                if self.on_work:
+                    for kind in sorted(makes):
+                        self.on_work(kind)
+                return answer
             sleep(uniform(0, LONGEST_PAUSE))
         raise AssertionError("the last try answers or raises")
 
-    def _attempt(self, change: Callable[[Door], T], grip: Grip, riders: list[str], seconds: float) -> T:
+    def _attempt(
+        self, change: Callable[[Door], T], grip: Grip, riders: list[str], seconds: float
+    ) -> tuple[T, set[str]]:
         with (
             self._database.alone(seconds, locks=self._locks) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
+            if self._fence and self._fences:
+                leases.hold(session, self._fence)
             if self._locks:
                 _lock(session, grip.locked, riders)
-            return change(Door(session, grip))
+            door = Door(session, grip)
+            return change(door), door.makes
 
 
 def _lock(session: Session, runs: Iterable[str], riders: list[str]) -> None:

@@ -6,7 +6,7 @@ from alembic import op
 from webapp.db.migrations.append_only import protect, release
 
 revision = "r0024"
-down_revision = "r0019"
+down_revision = "r0022"
 branch_labels = None
 depends_on = None
 
