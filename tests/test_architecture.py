@@ -87,6 +87,7 @@ FLOORS = {
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
     13: [
+        "webapp.db.backups",
         "webapp.local_names",
         "webapp.geocoding",
         "webapp.texting",
@@ -99,7 +100,7 @@ FLOORS = {
         "webapp.files.messages",
         "webapp.files.answers",
     ],
-    14: ["webapp.files.dates", "webapp.files.sheets"],
+    14: ["webapp.files.dates", "webapp.files.sheets", "webapp.backups"],
     15: [
         "webapp.files.biff",
         "webapp.files.opendocument",
@@ -218,6 +219,7 @@ FLOORS = {
     36: [
         "webapp.commands.absences",
         "webapp.commands.areas",
+        "webapp.commands.backups",
         "webapp.commands.people",
         "webapp.commands.planning",
         "webapp.commands.policies",

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from routing.times import RoadError
-from webapp.commands import absences, areas, demo, people, planning, policies, schedules, serving
+from webapp.commands import absences, areas, backups, demo, people, planning, policies, schedules, serving
 from webapp.db.store import StoreError
 from webapp.services.errors import ServiceError
 
@@ -53,6 +53,9 @@ for command in (
     serving.serve,
     people.operator,
     people.user,
+    backups.backup,
+    backups.restore,
+    backups.held,
 ):
     main.add_command(command)
 

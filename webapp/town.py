@@ -27,7 +27,6 @@ from webapp.local_names import LocalNames
 from webapp.resources import data_path
 from webapp.texting import TextGateway
 
-
 MADE = "records-made"
 """File in the home folder that names the databases in which this installation has records."""
 

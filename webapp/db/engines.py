@@ -43,7 +43,7 @@ OUT_OF_REACH = frozenset(
 OUT_OF_REACH_CLASSES = ("08", "53", "57", "58", "25006", "XX001", "XX002")
 """How SQLSTATEs begin of a server that is gone, full, stopping or broken, or that may only be read."""
 CONNECT_SECONDS = 2
-NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs"})
+NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs"})
 """File systems whose locks cannot be trusted by SQLite (https://sqlite.org/useovernet.html)."""
 MOUNTS = Path("/proc/self/mounts")
 
@@ -61,11 +61,19 @@ class Database(Protocol):
         """Give a connection that may write, and commit at the end; wait for others at most `seconds`. Raises Busy."""
         ...
 
-    def migrating(self, *, anew: bool = True) -> AbstractContextManager[Connection]:
+    def migrating(self) -> AbstractContextManager[Connection]:
         """Give a connection beside which no other process migrates. Raises Busy.
 
-        anew: whether a database may be made where there is none. Raises StoreError for one that cannot be relied on.
+        Raises StoreError for a database that cannot be relied on.
         """
+        ...
+
+    def close(self) -> None:
+        """Let all connections go; whoever uses the database again begins anew."""
+        ...
+
+    def is_there(self) -> bool:
+        """Is there a database at the address, be it empty? Where it takes asking, connecting will tell."""
         ...
 
 
@@ -149,7 +157,7 @@ class PostgresDatabase:
             yield connection
 
     @contextmanager
-    def migrating(self, *, anew: bool = True) -> Iterator[Connection]:
+    def migrating(self) -> Iterator[Connection]:
         with self.engine.begin() as connection:
             wait = f"{round(1000 * MIGRATION_SECONDS)}ms"
             connection.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": wait})
@@ -157,6 +165,12 @@ class PostgresDatabase:
                 raise StoreError(f"{self.engine.url!r} may only be read: name the server that takes writes")
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def is_there(self) -> bool:
+        return True
 
 
 class SqliteDatabase:
@@ -193,20 +207,27 @@ class SqliteDatabase:
             yield connection
 
     @contextmanager
-    def migrating(self, *, anew: bool = True) -> Iterator[Connection]:
+    def migrating(self) -> Iterator[Connection]:
         kind = network_file_system(self._path.resolve(), MOUNTS.read_text(encoding="utf-8") if MOUNTS.exists() else "")
         if kind:
             raise StoreError(
                 f"{self._path} lies on {kind}, where SQLite's locks do not hold: "
                 "keep the records on a disk of this machine, or in PostgreSQL"
             )
-        if not anew and not self._path.exists():
-            raise StoreError(f"{self._path} is gone")
         with self._gate.held(MIGRATION_SECONDS), self._begun("BEGIN IMMEDIATE") as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
                 raise StoreError(f"{self._path} is damaged: restore a backup ({' '.join(str(found).split())})")
+            known = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA user_version = {known}")  # BEGIN IMMEDIATE takes a read-only file, too
             yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+        self._file = None
+
+    def is_there(self) -> bool:
+        return self._path.exists()
 
     def _check_file(self) -> None:
         """Refuse to work on a file that left its place: what was written there would be lost, and nobody would know."""

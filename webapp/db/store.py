@@ -77,7 +77,9 @@ class Store:
         those that may only be read, or where there is no database at the address.
         """
         try:
-            with self._database.migrating(anew=anew) as connection:
+            if not anew and not self._database.is_there():
+                raise StoreError(f"{self.address} is gone")
+            with self._database.migrating() as connection:
                 if not anew and not revision_of(connection):
                     raise StoreError(f"{self.address} is empty")
                 upgrade(connection)
@@ -86,7 +88,7 @@ class Store:
             raise StoreError(f"{self.address} cannot be opened: {said}") from error
 
     def close(self) -> None:
-        self._database.engine.dispose()
+        self._database.close()
 
     @contextmanager
     def read(self) -> Iterator[Records]:
