@@ -67,7 +67,7 @@ def settle(town: Town, riders: int) -> list[str]:
             town, name=f"Rider {number}", role="resident", email=f"rider{number}@example.org", groups=["registered"]
         )
         user.password = hashed
-        town.store.commit(lambda door, user=user: door.put(user))
+        _put(town, user)
         found.append(user.id)
 
     def publish(door: Door) -> None:
@@ -78,6 +78,10 @@ def settle(town: Town, riders: int) -> list[str]:
 
     town.store.commit(publish, times=town.roads)
     return found
+
+
+def _put(town: Town, user: tables.User) -> None:
+    town.store.commit(lambda door: door.put(user))
 
 
 def day_of(town: Town) -> date:
@@ -218,7 +222,7 @@ def lost(store: Store, told: Told) -> int:
 
 
 def partial(town: Town) -> int:
-    """Count what is there by halves: plans and bookings that disagree, gaps in histories, bookings without a message."""
+    """Count what is there by halves: plans unlike bookings, gaps in histories, bookings without a message."""
     faults = len(planning.verify(town)[1])
     with town.store.read() as records:
         for run in records.all_run_ids():

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial as partial_of
 from typing import Any
 
 from flask import Flask
@@ -30,6 +31,7 @@ from webapp.town import Town, open_town
 RIDERS, SEATS_ASKED = 4, 16
 KILLS, SHORT_KILLS = 100, 2
 SHORT_STEPS = 12
+LONGEST_ROUND = 15.0
 
 
 def run(bench: Bench) -> Iterator[Finding]:
@@ -65,7 +67,8 @@ def killed_at_any_time(bench: Bench, database: str, town: Town, riders: list[str
             told, stop = Told(), threading.Event()
             plans = [bookers.wishes(town, rider, chance.sample(range(bookers.RUNS), SEATS_ASKED)) for rider in riders]
             threads = bookers.rush(served.port, people, plans, told, stop)
-            time.sleep(chance.uniform(0.1, 0.8))
+            _wait_for(told, chance.randrange(3, 20))
+            time.sleep(chance.uniform(0, 0.05))
         stop.set()
         for thread in threads:
             thread.join()
@@ -80,6 +83,13 @@ def killed_at_any_time(bench: Bench, database: str, town: Town, riders: list[str
     zero = ("lost", "partial", "answered_otherwise", "faults")
     held = not any(figures[name] for name in zero) and figures["booked"] > 0 and _is_sound(town)
     return Finding(3, "the site is killed while people book", held, figures, database)
+
+
+def _wait_for(told: Told, answers: int) -> None:
+    """Wait until so many were told that they are booked, but not for good."""
+    until = time.monotonic() + LONGEST_ROUND
+    while len(told.booked) < answers and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 def _ask_again(port: int, people: list[Booker], told: Told) -> int:
@@ -129,7 +139,7 @@ def killed_at_each_step(bench: Bench, database: str, town: Town, riders: list[st
     )
     partial = wrong = 0
     for number in at:
-        _in_child(lambda number=number: _book(site, town, browser, wish, die_at=number))
+        _in_child(partial_of(_book, site, town, browser, wish, die_at=number))
         now = _rows(town)
         done = steps[number] == "committed"
         partial += bookers.partial(town)
@@ -147,7 +157,7 @@ def killed_at_each_step(bench: Bench, database: str, town: Town, riders: list[st
     town.store.close()
     middle = [number for number, name in enumerate(steps) if name == "write"]
     for number in middle[len(middle) // 2 :]:
-        _in_child(lambda number=number: _book(site, town, second, other, die_at=number, each_by_itself=True))
+        _in_child(partial_of(_book, site, town, second, other, die_at=number, each_by_itself=True))
         halves = bookers.partial(town)
         town.store.close()
         if halves:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -19,6 +20,7 @@ from webapp import backups
 from webapp.backups import BackupError, Manifest, Restored
 from webapp.cli import main
 from webapp.db import backups as copies
+from webapp.db import tables
 from webapp.db.migrations import config_for
 from webapp.db.store import StoreError
 from webapp.services import messages, planning
@@ -97,8 +99,13 @@ def test_what_may_have_been_sent_is_held_until_somebody_decides(
     file, _ = back_up(town, tmp_path)
     done = restore(town, file, replace=True)
     dropped(done)
-    sent: list[int] = []
-    monkeypatch.setattr(messages, "_deliver", lambda _town, row: sent.append(row.id) or 1)
+    sent = []
+
+    def deliver(_town: Town, row: tables.Outbox) -> int:
+        sent.append(row.id)
+        return 1
+
+    monkeypatch.setattr(messages, "_deliver", deliver)
     messages.deliver(town)
     assert (sent, done.held > 0) == ([], True)
     assert sum(copies.count_held(town.store).values()) == done.held
@@ -191,7 +198,7 @@ def test_a_backup_that_was_cut_off_is_refused(small: tuple[Town, Path]) -> None:
 
 def test_nothing_that_opens_anything_is_in_a_backup_unless_asked_for(small: tuple[Town, Path], tmp_path: Path) -> None:
     town, _ = small
-    secrets = {"secret_key": "canary-key", "smtp_password": "canary-mail", "line_secret": "canary-line",
+    secrets: dict[str, Any] = {"secret_key": "canary-key", "smtp_password": "canary-mail", "line_secret": "canary-line",
                "line_token": "canary-token", "sms_authorization": "canary-sms"}  # fmt: skip
     told = replace(town, settings=replace(town.settings, **secrets))
     for with_key, found in ((False, 0), (True, 1)):
