@@ -108,8 +108,9 @@ FLOORS = {
         "webapp.files.kinds",
         "webapp.files.messages",
         "webapp.files.answers",
+        "webapp.db.backups",
     ],
-    14: ["webapp.files.dates", "webapp.files.sheets"],
+    14: ["webapp.files.dates", "webapp.files.sheets", "webapp.backups"],
     15: [
         "webapp.files.biff",
         "webapp.files.opendocument",
@@ -230,6 +231,7 @@ FLOORS = {
     36: [
         "webapp.commands.absences",
         "webapp.commands.areas",
+        "webapp.commands.backups",
         "webapp.commands.people",
         "webapp.commands.planning",
         "webapp.commands.policies",

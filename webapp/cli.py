@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from routing.times import RoadError
-from webapp.commands import absences, areas, demo, people, planning, policies, schedules, serving, work
+from webapp.commands import absences, areas, backups, demo, people, planning, policies, schedules, serving, work
 from webapp.db.store import StoreError
 from webapp.services.errors import ServiceError
 
@@ -54,6 +54,9 @@ for command in (
     people.operator,
     people.user,
     work.work,
+    backups.backup,
+    backups.restore,
+    backups.held,
 ):
     main.add_command(command)
 

@@ -13,17 +13,17 @@ from time import monotonic, sleep
 from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col, select
 
 from routing.times import TravelTimes
 from webapp.db import leases, tables
 from webapp.db.door import Door, Grip, RunHead
-from webapp.db.engines import lost_a_race, open_database
-from webapp.db.errors import Busy, LeaseLost, NotFound, PromiseBroken, StoreError
+from webapp.db.engines import lost_a_race, open_database, out_of_reach
+from webapp.db.errors import Busy, LeaseLost, NotFound, PromiseBroken, StoreError, Unavailable
 from webapp.db.leases import Fence
-from webapp.db.migrations import upgrade
+from webapp.db.migrations import newest, read_revision, revision_of, upgrade
 from webapp.db.records import Records, Revision
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "RunHead",
     "Store",
     "StoreError",
+    "Unavailable",
 ]
 
 T = TypeVar("T")
@@ -52,6 +53,8 @@ class Store:
 
     _locks: ClassVar[bool] = True
     """Tests switch the locks off to show that seats would be sold twice without them."""
+    _one_version: ClassVar[bool] = True
+    """Tests switch this off to show that an old version would write into newer records without it."""
     _fences: ClassVar[bool] = True
     """And the fences, to show that a worker would write after another one took over."""
 
@@ -76,23 +79,34 @@ class Store:
         fenced._fence = fence
         return fenced
 
-    def migrate(self) -> None:
+    @property
+    def address(self) -> str:
+        """Tell where the records are, without a password."""
+        return self._database.engine.url.render_as_string()
+
+    def migrate(self, *, anew: bool = True) -> None:
         """Bring the tables up to date; several processes may do so at once.
 
-        Raises StoreError for newer records, or where there is no database at the address.
+        anew: whether records may be begun where there are none. Raises StoreError for newer or damaged records, for
+        those that may only be read, or where there is no database at the address.
         """
         try:
+            if not anew and not self._database.is_there():
+                raise StoreError(f"{self.address} is gone")
             with self._database.migrating() as connection:
+                if not anew and not revision_of(connection):
+                    raise StoreError(f"{self.address} is empty")
                 upgrade(connection)
-        except OperationalError as error:
-            raise StoreError(f"{self._database.engine.url!r} cannot be opened: {error.orig}") from error
+        except DBAPIError as error:
+            said = " ".join(str(error.orig).split())
+            raise StoreError(f"{self.address} cannot be opened: {said}") from error
 
     def close(self) -> None:
-        self._database.engine.dispose()
+        self._database.close()
 
     @contextmanager
     def read(self) -> Iterator[Records]:
-        """See one moment of the records; do not call `commit` before leaving. Raises Busy."""
+        """See one moment of the records; do not call `commit` before leaving. Raises Busy, Unavailable."""
         try:
             with self._database.snapshot() as connection, Session(connection, expire_on_commit=False) as session:
                 yield Records(session, self._timezone)
@@ -101,6 +115,7 @@ class Store:
         except DBAPIError as error:
             if lost_a_race(error):
                 raise Busy("the records are being written") from error
+            self._explain(error)
             raise
 
     def commit(
@@ -117,8 +132,9 @@ class Store:
         An exception in `change` undoes all of it. After a lost race `change` is called again, so it must act on nothing
         but the door; it must not call `commit` or `read` of this store. times: what `Door.keep` judges by.
 
-        Raises Busy when the locks were not had in time, StoreError when a rule of the tables refused a row, LeaseLost
-        behind a fence.
+        Raises Busy when the locks were not had in time, Unavailable when the database cannot be reached or written or
+        belongs to another version, StoreError when a rule of the tables refused a row, LeaseLost behind a fence. After
+        Unavailable it may be that the change was kept all the same: whoever asks again with the same key is told.
         """
         grip = Grip(frozenset(runs), times, self._clock, self._timezone)
         people = sorted({*riders, *([rider] if rider else ())})
@@ -132,6 +148,7 @@ class Store:
                 raise StoreError(_rule_of(error)) from error
             except DBAPIError as error:
                 if not lost_a_race(error):
+                    self._explain(error)
                     raise
                 if not left or monotonic() >= deadline:
                     raise Busy("others are changing the same runs") from error
@@ -152,10 +169,21 @@ class Store:
         ):
             if self._fence and self._fences:
                 leases.hold(session, self._fence)
+            if self._one_version and read_revision(connection) != newest():
+                raise Unavailable("the records are of another version of Noriai: start the service anew")
             if self._locks:
                 _lock(session, grip.locked, riders)
             door = Door(session, grip)
             return change(door), door.makes
+
+    def _explain(self, error: DBAPIError) -> None:
+        """Raise Unavailable where the fault is the database's, or where its tables are those of another version."""
+        if out_of_reach(error):
+            raise Unavailable(" ".join(str(error.orig).split())) from error
+        with self._database.snapshot() as connection:
+            strange = revision_of(connection) != newest()
+        if strange:
+            raise Unavailable("the records are of another version of Noriai: start the service anew") from error
 
 
 def _lock(session: Session, runs: Iterable[str], riders: list[str]) -> None:
