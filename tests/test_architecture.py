@@ -82,7 +82,7 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations"],
+    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations", "webapp.db.access", "webapp.db.expiry"],
     10: ["webapp.db.records"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
@@ -121,7 +121,13 @@ FLOORS = {
     18: ["webapp.files.runs", "webapp.files.checks", "webapp.files.export"],
     19: ["webapp.files.timetable", "webapp.files.roster", "webapp.files.gtfs"],
     20: ["webapp.files.canonical", "webapp.publishing", "webapp.town"],
-    21: ["webapp.services.errors", "webapp.services.codes", "webapp.files.reader"],
+    21: [
+        "webapp.services.errors",
+        "webapp.services.codes",
+        "webapp.services.suppression",
+        "webapp.services.access_log",
+        "webapp.files.reader",
+    ],
     22: [
         "webapp.files.confined",
         "webapp.services.places",
@@ -137,6 +143,7 @@ FLOORS = {
     ],
     23: [
         "webapp.services.reach",
+        "webapp.services.retention",
         "webapp.services.eligibility",
         "webapp.services.wishes",
         "webapp.services.answering",

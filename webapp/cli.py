@@ -29,7 +29,7 @@ from webapp.files.field_names import FieldNames
 from webapp.files.rules import detour_rule, riders_allowed
 from webapp.live import LiveTown
 from webapp.resources import data_path
-from webapp.services import absences, accounts, exporting, learning, ledger, planning, schedules, trying
+from webapp.services import absences, accounts, exporting, learning, planning, schedules, suppression, trying
 from webapp.services.errors import Invalid, NotFound, ServiceError
 from webapp.town import Town, open_town
 from webapp.warming import warm
@@ -687,8 +687,8 @@ def policy_try(file: Path, since: datetime | None) -> None:
 
 def _few(count: int) -> str:
     """Write a count of people, or only that there were few."""
-    shown = ledger.coarse(count)
-    return f"fewer than {ledger.SMALLEST_CELL}" if shown is None else str(shown)
+    shown = suppression.coarse(count)
+    return f"fewer than {suppression.SMALLEST_CELL}" if shown is None else str(shown)
 
 
 @main.command()

@@ -13,7 +13,7 @@ from webapp.app import create_app
 from webapp.db.store import StoreError
 from webapp.frontend.build_assets import list_missing
 from webapp.live import LiveTown
-from webapp.services import family, messages, schedules, series, waiting, watching
+from webapp.services import family, messages, retention, schedules, series, waiting, watching
 from webapp.services.errors import ServiceError
 from webapp.town import Town
 from webapp.warming import warm, warm_requests
@@ -21,9 +21,9 @@ from webapp.warming import warm, warm_requests
 LOG = logging.getLogger(__name__)
 THREADS = 64
 """Threads of the web server: fewer let many open pages starve each other."""
-MAIL_EVERY, NEWS_EVERY, WAITING_EVERY, ALARMS_EVERY, DAYS_EVERY = 5.0, 10.0, 30.0, 60.0, 3600.0
+MAIL_EVERY, NEWS_EVERY, WAITING_EVERY, ALARMS_EVERY, DAYS_EVERY, TIDY_EVERY = 5.0, 10.0, 30.0, 60.0, 3600.0, 86_400.0
 """Seconds from one look to the next: into the outbox, at what families are to be told, at the waiting list, for runs
-that nobody closed, and at the calendar."""
+that nobody closed, at the calendar, and for what has been kept long enough."""
 CONNECTIONS = 1000
 """Open pages that keep a connection: each driver's keeps one, and select() would stop at 1024 files."""
 
@@ -57,6 +57,7 @@ def serve(
         (WAITING_EVERY, waiting.attendant()),
         (ALARMS_EVERY, watching.raise_alarms),
         (DAYS_EVERY, _extend_days),
+        (TIDY_EVERY, retention.tidy),
     ):
         threading.Thread(target=_every, args=(stopped, seconds, work, live), daemon=True).start()
     live.watch(stopped)

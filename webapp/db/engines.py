@@ -46,6 +46,10 @@ class Database(Protocol):
         """Give a connection beside which no other process migrates. Raises Busy."""
         ...
 
+    def scrub(self, seconds: float, *, rewrite: bool) -> None:
+        """Leave nothing of deleted rows behind where that can be done beside others; rewrite: whatever it takes."""
+        ...
+
 
 def open_database(url: str, patience: float) -> Database:
     """Open the database at an SQLAlchemy address; `patience` is how many seconds anyone waits for a lock."""
@@ -106,6 +110,16 @@ class PostgresDatabase:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             yield connection
 
+    def scrub(self, seconds: float, *, rewrite: bool) -> None:
+        """VACUUM frees dead rows; their bytes go when the page is written anew, or with FULL, which locks each table."""
+        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": f"{seconds:.0f}s"})
+            try:
+                connection.exec_driver_sql("VACUUM FULL" if rewrite else "VACUUM")
+            finally:
+                connection.exec_driver_sql("RESET lock_timeout")
+
 
 class SqliteDatabase:
     """Writers pass a gate one by one and begin IMMEDIATE; readers begin deferred."""
@@ -140,6 +154,14 @@ class SqliteDatabase:
         with self._gate.held(MIGRATION_SECONDS), self._begun("BEGIN IMMEDIATE") as connection:
             yield connection
 
+    def scrub(self, seconds: float, *, rewrite: bool) -> None:
+        """Freed pages are zeroed by secure_delete; the write-ahead log still holds them as they were."""
+        with self._gate.held(seconds), self.engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            if rewrite:
+                driver.execute("VACUUM")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     @contextmanager
     def _begun(self, begin: str) -> Iterator[Connection]:
         with self.engine.connect() as connection:
@@ -152,7 +174,7 @@ class SqliteDatabase:
         # SQLite's own lower() leaves every letter but A-Z as it is, so that a search for "äijö" would miss "Äijö".
         connection.create_function("lower", 1, _lower, deterministic=True)
         journal = "WAL" if wal_is_sound(sqlite3.sqlite_version_info) else "TRUNCATE"
-        settings = (f"busy_timeout={self._busy_ms}", f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON")
+        settings = (f"busy_timeout={self._busy_ms}", f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
         for setting in settings:
             connection.execute(f"PRAGMA {setting}")
 

@@ -72,6 +72,13 @@ class Store:
         except OperationalError as error:
             raise StoreError(f"{self._database.engine.url!r} cannot be opened: {error.orig}") from error
 
+    def scrub(self, *, rewrite: bool = False) -> None:
+        """Leave nothing in the files of what was deleted; rewrite: all of them anew, while nobody works. Raises Busy."""
+        try:
+            self._database.scrub(self._patience, rewrite=rewrite)
+        except OperationalError as error:
+            raise Busy("others use the records") from error
+
     def close(self) -> None:
         self._database.engine.dispose()
 
