@@ -82,7 +82,15 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations", "webapp.db.access", "webapp.db.expiry"],
+    9: [
+        "webapp.db.engines",
+        "webapp.db.rows",
+        "webapp.db.migrations",
+        "webapp.db.migrations.append_only",
+        "webapp.db.access",
+        "webapp.db.expiry",
+        "webapp.db.person",
+    ],
     10: ["webapp.db.records"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
@@ -157,7 +165,7 @@ FLOORS = {
         "webapp.services.tokens",
         "webapp.services.explaining",
     ],
-    25: ["webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
+    25: ["webapp.services.portrait", "webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
     26: ["webapp.services.driving", "webapp.services.cards", "webapp.services.booking", "webapp.live"],
     27: [
         "webapp.services.papers",
@@ -172,6 +180,7 @@ FLOORS = {
         "webapp.services.callers",
     ],
     28: [
+        "webapp.services.erasing",
         "webapp.services.absences",
         "webapp.services.waiting",
         "webapp.services.schedules",
@@ -208,8 +217,10 @@ FLOORS = {
         "webapp.views.cards",
         "webapp.views.call_backs",
         "webapp.views.city",
+        "webapp.views.privacy",
     ],
     31: [
+        "webapp.views.audited",
         "webapp.views.driver",
         "webapp.views.absences",
         "webapp.views.profile",
@@ -221,8 +232,19 @@ FLOORS = {
     32: ["webapp.views.resident", "webapp.views.dispatcher", "webapp.views.calls", "webapp.demo"],
     33: ["webapp.views.registration"],
     34: ["webapp.app"],
-    35: ["webapp.serving"],
-    36: ["webapp.cli"],
+    35: ["webapp.serving", "webapp.commands.shared"],
+    36: [
+        "webapp.commands.absences",
+        "webapp.commands.areas",
+        "webapp.commands.people",
+        "webapp.commands.person",
+        "webapp.commands.planning",
+        "webapp.commands.policies",
+        "webapp.commands.schedules",
+        "webapp.commands.serving",
+    ],
+    37: ["webapp.commands.demo"],
+    38: ["webapp.cli"],
 }
 """Modules by floor: each may import only from floors below its own. A new module is given its floor here."""
 
@@ -252,7 +274,7 @@ HOMES = {
     "geopandas": ("routing",),
     "pyogrio": ("routing",),
     "ortools": ("matching.solver",),
-    "click": ("webapp.cli",),
+    "click": ("webapp.cli", "webapp.commands"),
 }
 """Libraries that may be imported only in the modules or packages named."""
 

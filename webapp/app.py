@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, render_template, request, send_from_directory, session
+from flask import Flask, Response, abort, make_response, render_template, request, send_from_directory, session
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 from flask_login import user_logged_in
@@ -25,6 +25,7 @@ from webapp.views import (
     absences,
     agreements,
     alerts,
+    audited,
     auth,
     board,
     call_backs,
@@ -38,6 +39,7 @@ from webapp.views import (
     family,
     letters,
     papers,
+    privacy,
     registration,
     resident,
     rules,
@@ -92,13 +94,19 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     for_residents = (auth, signin, cards, resident)
     at_desk = (desk, calls, call_backs, registration, letters)
     for_staff = (dispatcher, board, alerts, papers, steering, absences, driver, tablets, city, rules, agreements)
-    for pages in (*(view.pages for view in (*for_residents, *at_desk, *for_staff)), channels.hooks, family.links):
+    for pages in (
+        *(view.pages for view in (*for_residents, *at_desk, *for_staff)),
+        channels.hooks,
+        family.links,
+        privacy.readings,
+    ):
         app.register_blueprint(pages)
     _add_words(app)
     _add_files(app)
     _add_errors(app)
     app.before_request(_refuse_control_characters)
     app.after_request(_harden)
+    app.after_request(_write_down)
     if town is None:
         live.watch()
     return app
@@ -217,6 +225,14 @@ def _refuse_control_characters() -> ResponseReturnValue | None:
     if any(letter < " " for letter in request.path):
         return Response("This address cannot be read.", 400, mimetype="text/plain")
     return None
+
+
+def _write_down(response: Response) -> Response:
+    """Show no place of anybody that could not be written down as seen."""
+    try:
+        return audited.keep(response)
+    except Busy as late:
+        return make_response(_busy(late))
 
 
 def _harden(response: Response) -> Response:

@@ -6,7 +6,22 @@ from datetime import date, datetime
 from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 
-from webapp.db.tables import Erasure, PastDay, PastRun, PlaceRead, RefusedAccess, Run, RunRide, Upload
+from webapp.db.tables import (
+    AbsentDay,
+    AlertStep,
+    ErasedPerson,
+    PastDay,
+    PastRun,
+    PlaceRead,
+    RefusedAccess,
+    Request,
+    Run,
+    RunRide,
+    Steering,
+    Upload,
+)
+
+_OF_DAY = (Run, Request, AbsentDay, AlertStep, Steering)
 
 
 class AccessRecords:
@@ -64,6 +79,14 @@ class AccessRecords:
         self._session.expunge_all()
         return found
 
+    def list_days_before(self, before: date) -> list[date]:
+        """List the service dates before one that still have trips, requests or notes of staff, earliest first."""
+        found: set[date] = set()
+        for table in _OF_DAY:
+            day = col(table.service_date)  # type: ignore[attr-defined]
+            found.update(self._session.exec(select(day).where(day < before).distinct()))
+        return sorted(one for one in found if one)
+
     def find_past_day(self, day: date) -> PastDay | None:
         """Find the figures of a service date whose trips have left."""
         found = self._session.get(PastDay, day)
@@ -99,8 +122,8 @@ class AccessRecords:
         chosen = select(Upload.id).where(Upload.status == "kept", col(Upload.schedule).is_not(None), *own)
         return list(self._session.exec(chosen.order_by(Upload.id)))
 
-    def find_erasure(self, subject: str) -> Erasure | None:
+    def find_erased(self, subject: str) -> ErasedPerson | None:
         """Find that everything known of somebody was erased."""
-        found = self._session.get(Erasure, subject)
+        found = self._session.get(ErasedPerson, subject)
         self._session.expunge_all()
         return found

@@ -1,6 +1,7 @@
 """Write the records: what may be done while the runs in question are locked."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -18,8 +19,8 @@ from routing.pace import Factors
 from routing.times import TravelTimes
 from webapp import freezing
 from webapp.db import rows, tables
-from webapp.db.expiry import Expiry
 from webapp.db.errors import PromiseBroken, StoreError
+from webapp.db.expiry import Expiry
 from webapp.db.records import Records, is_due
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -57,7 +58,7 @@ BEHIND_KEEP = (
     tables.ConsentEnd,
     tables.PlaceRead,
     tables.RefusedAccess,
-    tables.Erasure,
+    tables.ErasedPerson,
 )
 """Rows that `put` leaves alone: plans are judged first; histories, events and consents are append-only."""
 
@@ -289,6 +290,14 @@ class Door(Records, Expiry):
         keys = ["reader_id", "kind", "endpoint", "starts"]
         counted = insert.on_conflict_do_update(index_elements=keys, set_=more)
         return int(self._session.connection().execute(counted.returning(col(tables.RefusedAccess.times))).scalar_one())
+
+    @contextmanager
+    def erasing(self, reason: str) -> Iterator[None]:
+        """Change or delete, within the block, what is append-only: personal data whose time has come."""
+        self._session.add(tables.Erasure(reason=reason))
+        self._flush()
+        yield
+        self._session.exec(delete(tables.Erasure))
 
     def add_consent(self, consent: tables.Consent) -> bool:
         """Append a consent; False when it was given already, and then nothing changes."""

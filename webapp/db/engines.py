@@ -111,7 +111,7 @@ class PostgresDatabase:
             yield connection
 
     def scrub(self, seconds: float, *, rewrite: bool) -> None:
-        """VACUUM frees dead rows; their bytes go when the page is written anew, or with FULL, which locks each table."""
+        """VACUUM frees dead rows; their bytes go once a page is written anew, or by FULL, which locks tables."""
         engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": f"{seconds:.0f}s"})
@@ -174,7 +174,8 @@ class SqliteDatabase:
         # SQLite's own lower() leaves every letter but A-Z as it is, so that a search for "äijö" would miss "Äijö".
         connection.create_function("lower", 1, _lower, deterministic=True)
         journal = "WAL" if wal_is_sound(sqlite3.sqlite_version_info) else "TRUNCATE"
-        settings = (f"busy_timeout={self._busy_ms}", f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+        kept = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+        settings = (f"busy_timeout={self._busy_ms}", f"journal_mode={journal}", *kept)
         for setting in settings:
             connection.execute(f"PRAGMA {setting}")
 

@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, delete, func, null, or_, select, update
@@ -12,8 +13,6 @@ from sqlmodel import Session, SQLModel, col
 
 from webapp.db import tables
 
-APPEND_ONLY = (tables.RunEvent, tables.Event, tables.Consent, tables.ConsentEnd, tables.PlaceRead, tables.RefusedAccess)
-"""Append-only tables from which rows leave, whole and by `_leave` alone, once their time is over."""
 CHUNK = 500
 """Rows that one commit lets go at most, where they do not belong together."""
 
@@ -23,11 +22,13 @@ class Expiry:
 
     _session: Session
     now: Callable[[], datetime]
+    erasing: Callable[[str], AbstractContextManager[None]]
 
     def _leave(self, table: type[SQLModel], *wanted: ColumnElement[bool]) -> int:
         """Delete the rows of which all that is wanted holds; count them."""
-        gone = self._session.connection().execute(delete(table).where(*wanted))
-        return int(gone.rowcount)
+        kept = table in tables.APPEND_ONLY
+        with self.erasing("its time is over, or its person asked") if kept else nullcontext():
+            return int(self._session.connection().execute(delete(table).where(*wanted)).rowcount)
 
     def _blank(self, table: type[SQLModel], *wanted: ColumnElement[bool], **values: Any) -> int:
         changed = self._session.connection().execute(update(table).where(*wanted).values(**values))
@@ -74,8 +75,7 @@ class Expiry:
         return self._blank(row, *told, *unused, **NOWHERE)
 
     def _messages(self, before: datetime) -> int:
-        row = tables.Outbox
-        return self._old(row, col(row.state) != "waiting", col(row.created_at) < before)
+        return self._old(tables.Outbox, col(tables.Outbox.created_at) < before)
 
     def _stale_codes(self, before: datetime) -> int:
         row = tables.LineLink
@@ -124,14 +124,6 @@ class Expiry:
         self._blank(tables.Upload, col(tables.Upload.id) == upload_id, schedule=null())
 
     # Days
-
-    def list_days_before(self, before: date) -> list[date]:
-        """List the service dates before one that still have trips, requests or notes of staff, earliest first."""
-        found: set[date] = set()
-        for table in _OF_DAY:
-            day = col(table.service_date)  # type: ignore[attr-defined]
-            found.update(self._session.connection().execute(select(day).where(day < before).distinct()).scalars())
-        return sorted(one for one in found if one)
 
     def expire_day(self, past: tables.PastDay, runs: Sequence[tables.PastRun]) -> int:
         """Let all trips of a service date go, with the whole history of its runs; keep the figures given.
@@ -204,15 +196,16 @@ class Expiry:
         done |= self._erase_requests(user_id)
         done |= self._erase_words(words, phone)
         self._blank(tables.User, col(tables.User.id) == user_id, **NO_LONGER, fs_uniquifier=f"erased-{user_id}")
-        self._session.add(tables.Erasure(subject=user_id, kind="resident", by=by, at=self.now()))
+        self._session.add(tables.ErasedPerson(subject=user_id, kind="resident", by=by, at=self.now()))
         self._session.flush()
         self._session.expunge_all()
         return {name: count for name, count in done.items() if count}
 
-    def erase_member(self, operator_id: str, code: str, *, subject: str, by: str) -> dict[str, int]:
+    def erase_member(self, operator_id: str, code: str, *, subject: str, key: str, by: str) -> dict[str, int]:
         """Erase all that is known of an operator's member; how many rows of each table went, or were emptied.
 
-        Their rides on past runs stay without a code, under a place that no label names. They must be on no run to come.
+            Rides on past runs stay without a code, at a place that no label names. There must be none to come.
+        subject: under which it is kept that this was done. key: by which readers of their places were kept.
         """
         member = self._session.get(tables.Member, (operator_id, code))
         name = member.name if member else ""
@@ -239,11 +232,17 @@ class Expiry:
             of_member = (col(table.operator_id) == operator_id, col(table.member) == code)  # type: ignore[attr-defined]
             done[str(table.__tablename__)] = self._leave(table, *of_member)
         done |= self._erase_words([name] if len(name) >= SHORTEST_WORD else [], "")
+        done["place_read"] = self._leave(
+            tables.PlaceRead, col(tables.PlaceRead.kind) == "member", col(tables.PlaceRead.object_id) == key
+        )
+        file = tables.Upload
+        unread = (col(file.operator_id) == operator_id, col(file.content).is_not(None))
+        done["upload"] = self._blank(file, *unread, content=None, schedule=null(), answers=null(), status="dropped")
         done["member"] = self._leave(
             tables.Member, col(tables.Member.operator_id) == operator_id, col(tables.Member.code) == code
         )
-        if self._session.get(tables.Erasure, subject) is None:
-            self._session.add(tables.Erasure(subject=subject, kind="member", by=by, at=self.now()))
+        if self._session.get(tables.ErasedPerson, subject) is None:
+            self._session.add(tables.ErasedPerson(subject=subject, kind="member", by=by, at=self.now()))
         self._session.flush()
         self._session.expunge_all()
         return {name: count for name, count in done.items() if count}
@@ -253,7 +252,8 @@ class Expiry:
         told = (col(tables.FamilyNews.run_id) == run_id, col(tables.FamilyNews.ride_id) == ride_id)
         self._leave(tables.FamilyNews, *told)
         row = tables.Event
-        return self._leave(row, col(row.run_id) == run_id, col(row.ride_id) == ride_id, col(row.kind).in_(("note", "call")))
+        words = col(row.kind).in_(("note", "call"))
+        return self._leave(row, col(row.run_id) == run_id, col(row.ride_id) == ride_id, words)
 
     def _erase_links(self, user_id: str, email: str) -> dict[str, int]:
         """Delete the rows that are a resident's alone, or tie somebody to them."""
@@ -323,7 +323,6 @@ NO_LONGER: Mapping[str, Any] = {
 """What is left of somebody who was erased: an id that past bookings name, and nothing else."""
 SHORTEST_WORD = 4
 """Letters below which a name is no ground to empty what others wrote."""
-_OF_DAY = (tables.Run, tables.Request, tables.AbsentDay, tables.AlertStep, tables.Steering)
 _OF_RUN = (
     tables.Booking,
     tables.RoadChange,

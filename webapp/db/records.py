@@ -17,6 +17,7 @@ from routing.times import Place
 from webapp.db import rows
 from webapp.db.access import AccessRecords
 from webapp.db.errors import NotFound
+from webapp.db.person import PersonRecords
 from webapp.db.tables import (
     AbsentDay,
     Agreement,
@@ -95,7 +96,7 @@ class Revision(NamedTuple):
     run: model.Run
 
 
-class Records(AccessRecords):
+class Records(AccessRecords, PersonRecords):
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
     def __init__(self, session: Session, timezone: ZoneInfo) -> None:

@@ -73,7 +73,7 @@ class Store:
             raise StoreError(f"{self._database.engine.url!r} cannot be opened: {error.orig}") from error
 
     def scrub(self, *, rewrite: bool = False) -> None:
-        """Leave nothing in the files of what was deleted; rewrite: all of them anew, while nobody works. Raises Busy."""
+        """Leave nothing in the files of what was deleted; rewrite: all anew, while nobody works. Raises Busy."""
         try:
             self._database.scrub(self._patience, rewrite=rewrite)
         except OperationalError as error:

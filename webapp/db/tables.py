@@ -815,7 +815,7 @@ class RoadChange(SQLModel, table=True):
 class PlaceRead(SQLModel, table=True):
     """That somebody looked at where people are, or will be: append-only, ids alone, kept a year.
 
-    kind, object_id: "run" (its id), "day" (a service date of the operator), "member" (key of `access_log.member_key`) or
+    kind, object_id: "run" (its id), "day" (a service date of the operator), "member" (`access_log.member_key`) or
     "rider" (a user's id). purpose: endpoint that showed it. starts: of the quarter of an hour in which it was; within
     one, looking again is no other reading.
     """
@@ -830,9 +830,9 @@ class PlaceRead(SQLModel, table=True):
 
 
 class RefusedAccess(SQLModel, table=True):
-    """That somebody asked for what is not theirs: append-only, ids alone, kept a year.
+    """How often somebody asked for what is not theirs: ids alone, kept a year.
 
-    kind: what was refused, such as "foreign" or "role". times: how often within the quarter of an hour that starts then.
+    kind: what was refused, such as "foreign" or "role". times: how often in the quarter of an hour that starts then.
     """
 
     __tablename__ = "refused_access"
@@ -869,14 +869,34 @@ class PastRun(SQLModel, table=True):
     residents: int
 
 
-class Erasure(SQLModel, table=True):
+class ErasedPerson(SQLModel, table=True):
     """That everything known of somebody was erased: append-only. subject: an id that leads to nobody any more."""
 
+    __tablename__ = "erased_person"
     subject: str = Field(primary_key=True)
     kind: str
     by: str
     at: datetime = _instant()
 
+
+class Erasure(SQLModel, table=True):
+    """Why a transaction may change what is append-only: there inside it alone, so that no reader ever sees a row."""
+
+    reason: str = Field(primary_key=True)
+
+
+APPEND_ONLY = (
+    RunEvent,
+    Event,
+    Consent,
+    ConsentEnd,
+    Confirmation,
+    AgreementSignature,
+    RuleChange,
+    PlaceRead,
+    ErasedPerson,
+)
+"""Tables whose rows the database itself lets nobody change or delete, but for an erasure (see `Erasure`)."""
 
 METADATA = SQLModel.metadata
 """Every table of the records, for the migrations."""

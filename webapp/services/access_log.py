@@ -14,7 +14,7 @@ from webapp.town import Town
 
 PERIOD = timedelta(minutes=15)
 MANY_MEMBERS = 60
-"""Members at whom nobody looks one by one within a day in the course of their work: a dispatcher has about that many."""
+"""Members at whom nobody looks one by one within a day in the course of their work."""
 KEPT = timedelta(days=365)
 
 Object = tuple[str, str]

@@ -1,10 +1,11 @@
-"""How long each class of data stays, in one table, and the job that lets it go: in small commits, as often as one likes.
+"""How long each class of data stays, in one table, and the job that lets it go, in small commits.
 
 Times are counted from the day of the trip, or from when a row was written or ended. docs/privacy.md says the same.
 """
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
@@ -24,13 +25,13 @@ class Limit:
     what: str
 
 
-TRIPS = Limit("trips", 90, "runs with their stops, rides and whole history, taps, bookings, requests, opinions, absences")
+TRIPS = Limit("trips", 90, "runs with stops, rides and whole history, taps, bookings, requests, opinions, absences")
 LIMITS = (
     Limit("sign-ins", 2, "tries to sign in, and how many there were"),
     Limit("codes", 2, "codes by which a LINE account is linked"),
     Limit("drafts", 2, "trips of which somebody answered some questions and then left"),
     Limit("requests", 35, "places, needs and purpose of requests that came to nothing"),
-    Limit("messages", 30, "messages that were sent, printed, put away or reached nobody"),
+    Limit("messages", 30, "messages, sent or not: what waited so long is no news"),
     Limit("call-backs", 30, "whom the desk called back"),
     Limit("uploads", 7, "schedule files that nobody took in"),
     Limit("schedules", 30, "schedules since they hold no longer"),
@@ -74,10 +75,8 @@ def preview(town: Town) -> dict[str, int]:
                 counted[limit.name] = door.count_expired(limit.name, _before(town, limit))
         raise _DryRun
 
-    try:
+    with suppress(_DryRun):
         town.store.commit(change)
-    except _DryRun:
-        pass
     return dict(counted)
 
 
@@ -162,4 +161,3 @@ def list_outdated_schedules(records: Records, since: date, operator: str | None 
     """List the uploads (ids) that hold on no day from `since` on and still have their schedule."""
     held = {row.id for row in service_dates.list_uploads_that_hold(records, since, operator)}
     return [one for one in records.list_upload_ids_with_schedule(operator) if one not in held]
-

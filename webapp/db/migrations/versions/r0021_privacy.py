@@ -3,10 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
+from webapp.db.migrations.append_only import protect, release
+
 revision = "r0021"
-down_revision = "r0019"
+down_revision = "r0024"
 branch_labels = None
 depends_on = None
+
+KEPT = ("place_read", "erased_person")
 
 
 def upgrade() -> None:
@@ -47,17 +51,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("operator_id", "service_date", "code"),
     )
     op.create_table(
-        "erasure",
+        "erased_person",
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("subject"),
     )
+    protect(*KEPT)
 
 
 def downgrade() -> None:
-    for table in ("erasure", "past_run", "past_day"):
+    release(*KEPT)
+    for table in ("erased_person", "past_run", "past_day"):
         op.drop_table(table)
     op.drop_index("ix_refused_access_starts", "refused_access")
     op.drop_table("refused_access")
