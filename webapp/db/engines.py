@@ -4,6 +4,7 @@ SQLite lets writers sleep and poll, which starves them, and drops FOR UPDATE wit
 instead. PostgreSQL locks rows by itself.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +25,9 @@ not keep a driver from reading. PostgreSQL gives 100 unless it is told otherwise
 MIGRATION_SECONDS = 120.0
 MIGRATION_LOCK = 6_674_294
 """Key of PostgreSQL's advisory lock under which one process at a time migrates; any number that is ours alone."""
+
+logging.getLogger("sqlalchemy.engine.Engine").addFilter(lambda record: record.levelno > logging.DEBUG)
+"""Statements are logged without their values; rows, which SQLAlchemy writes out for DEBUG, never are."""
 
 LOST_RACES = frozenset({"40001", "40P01", "55P03"})
 """SQLSTATEs after which the same transaction may succeed: serialization failure, deadlock, lock not available."""
