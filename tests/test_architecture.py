@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("routing", "matching", "webapp")
 
 FLOORS = {
-    0: ["routing.times", "matching.borrowed"],
+    0: ["routing.times", "matching.borrowed", "webapp.services.disclosure"],
     1: [
         "routing.area",
         "routing.ways",
@@ -90,6 +90,9 @@ FLOORS = {
         "webapp.db.migrations.append_only",
         "webapp.db.leases",
         "webapp.searcher",
+        "webapp.db.access",
+        "webapp.db.expiry",
+        "webapp.db.person",
     ],
     10: ["webapp.db.records", "webapp.searching"],
     11: ["webapp.db.door"],
@@ -132,7 +135,13 @@ FLOORS = {
     18: ["webapp.files.runs", "webapp.files.checks", "webapp.files.export"],
     19: ["webapp.files.timetable", "webapp.files.roster", "webapp.files.gtfs"],
     20: ["webapp.files.canonical", "webapp.publishing", "webapp.town"],
-    21: ["webapp.services.errors", "webapp.services.codes", "webapp.files.reader"],
+    21: [
+        "webapp.services.errors",
+        "webapp.services.codes",
+        "webapp.services.suppression",
+        "webapp.services.access_log",
+        "webapp.files.reader",
+    ],
     22: [
         "webapp.files.confined",
         "webapp.services.places",
@@ -148,6 +157,7 @@ FLOORS = {
     ],
     23: [
         "webapp.services.reach",
+        "webapp.services.retention",
         "webapp.services.eligibility",
         "webapp.services.wishes",
         "webapp.services.answering",
@@ -161,7 +171,7 @@ FLOORS = {
         "webapp.services.tokens",
         "webapp.services.explaining",
     ],
-    25: ["webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
+    25: ["webapp.services.portrait", "webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
     26: ["webapp.services.driving", "webapp.services.cards", "webapp.services.booking", "webapp.live"],
     27: [
         "webapp.services.papers",
@@ -176,6 +186,7 @@ FLOORS = {
         "webapp.services.callers",
     ],
     28: [
+        "webapp.services.erasing",
         "webapp.services.absences",
         "webapp.services.waiting",
         "webapp.services.schedules",
@@ -214,8 +225,10 @@ FLOORS = {
         "webapp.views.call_backs",
         "webapp.views.city",
         "webapp.commands.work",
+        "webapp.views.privacy",
     ],
     31: [
+        "webapp.views.audited",
         "webapp.views.driver",
         "webapp.views.absences",
         "webapp.views.profile",
@@ -233,6 +246,7 @@ FLOORS = {
         "webapp.commands.areas",
         "webapp.commands.backups",
         "webapp.commands.people",
+        "webapp.commands.person",
         "webapp.commands.planning",
         "webapp.commands.policies",
         "webapp.commands.schedules",

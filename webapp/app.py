@@ -4,9 +4,10 @@ import hashlib
 import logging
 import secrets
 from pathlib import Path
+from traceback import format_tb
 from typing import Any
 
-from flask import Flask, Response, abort, render_template, request, send_from_directory, session
+from flask import Flask, Response, abort, make_response, render_template, request, send_from_directory, session
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 from flask_login import user_logged_in
@@ -26,6 +27,7 @@ from webapp.views import (
     absences,
     agreements,
     alerts,
+    audited,
     auth,
     board,
     call_backs,
@@ -39,6 +41,7 @@ from webapp.views import (
     family,
     letters,
     papers,
+    privacy,
     registration,
     resident,
     rules,
@@ -88,6 +91,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     app.extensions["noriai"] = live
     if served.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, *[served.proxies] * 3)  # type: ignore[method-assign]
+    app.log_exception = _log_without_words  # type: ignore[method-assign]
     Babel(app, locale_selector=shared.language, default_translation_directories="locale")
     CSRFProtect(app).exempt(channels.hooks)
     auth.add_security(app)
@@ -95,13 +99,19 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     for_residents = (auth, signin, cards, resident)
     at_desk = (desk, calls, call_backs, registration, letters)
     for_staff = (dispatcher, board, alerts, papers, steering, absences, driver, tablets, city, rules, agreements)
-    for pages in (*(view.pages for view in (*for_residents, *at_desk, *for_staff)), channels.hooks, family.links):
+    for pages in (
+        *(view.pages for view in (*for_residents, *at_desk, *for_staff)),
+        channels.hooks,
+        family.links,
+        privacy.readings,
+    ):
         app.register_blueprint(pages)
     _add_words(app)
     _add_files(app)
     _add_errors(app)
     app.before_request(_refuse_control_characters)
     app.after_request(_harden)
+    app.after_request(_write_down)
     if town is None:
         live.now().store.on_work = Bell(served).ring  # those who work are other processes
         live.watch()
@@ -202,6 +212,17 @@ def _add_errors(app: Flask) -> None:
     app.register_error_handler(HTTPException, _refused)
 
 
+def _log_without_words(exc_info: Any) -> None:
+    """Log a fault by its kind and where it was: its words may be somebody's, such as what was written into a form."""
+    kind, fault, _trace = exc_info
+    chain, told = fault, []
+    while chain is not None:
+        told.append(type(chain).__name__ + "\n" + "".join(format_tb(chain.__traceback__)))
+        chain = chain.__cause__ or chain.__context__
+    place = f"{request.method} {request.endpoint}"
+    logging.getLogger(__name__).error("%s in %s\n%s", kind.__name__, place, "caused by ".join(reversed(told)))
+
+
 def _sorry(error: Exception, status: int) -> ResponseReturnValue:
     said = shared.error_text(str(error)) if isinstance(error, ServiceError) else ""
     return _page(status, said), status
@@ -236,6 +257,14 @@ def _refuse_control_characters() -> ResponseReturnValue | None:
     if any(letter < " " for letter in request.path):
         return Response("This address cannot be read.", 400, mimetype="text/plain")
     return None
+
+
+def _write_down(response: Response) -> Response:
+    """Show no place of anybody that could not be written down as seen."""
+    try:
+        return audited.keep(response)
+    except Busy as late:
+        return make_response(_busy(late))
 
 
 def _harden(response: Response) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from routing.times import RoadError
-from webapp.commands import absences, areas, backups, demo, people, planning, policies, schedules, serving, work
+from webapp.commands import absences, areas, backups, demo, people, person, planning, policies, schedules, serving, work
 from webapp.db.store import StoreError
 from webapp.services.errors import ServiceError
 
@@ -57,6 +57,9 @@ for command in (
     backups.backup,
     backups.restore,
     backups.held,
+    person.person,
+    person.audit,
+    person.keep_no_longer,
 ):
     main.add_command(command)
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from webapp.leasing import LASTS, Leases
 from webapp.live import LiveTown
-from webapp.services import family, messages, planning, schedules, series, waiting, watching
+from webapp.services import family, messages, planning, retention, schedules, series, waiting, watching
 from webapp.town import Town
 from webapp.waking import Bell, woken
 
@@ -36,6 +36,7 @@ WORK = {
     "waiting": Work(30.0, waiting.lapse),
     "alarms": Work(60.0, watching.raise_alarms),
     "days": Work(3600.0, _extend_days),
+    "retention": Work(86_400.0, retention.tidy),
 }
 PLANNING = "planning"
 """The work of searching for seats, whose lease is for one service date."""

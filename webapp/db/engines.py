@@ -4,6 +4,7 @@ SQLite lets writers sleep and poll, which starves them, and drops FOR UPDATE wit
 instead. PostgreSQL locks rows by itself.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +25,9 @@ not keep a driver from reading. PostgreSQL gives 100 unless it is told otherwise
 MIGRATION_SECONDS = 120.0
 MIGRATION_LOCK = 6_674_294
 """Key of PostgreSQL's advisory lock under which one process at a time migrates; any number that is ours alone."""
+
+logging.getLogger("sqlalchemy.engine.Engine").addFilter(lambda record: record.levelno > logging.DEBUG)
+"""Statements are logged without their values; rows, which SQLAlchemy writes out for DEBUG, never are."""
 
 LOST_RACES = frozenset({"40001", "40P01", "55P03"})
 """SQLSTATEs after which the same transaction may succeed: serialization failure, deadlock, lock not available."""
@@ -74,6 +78,10 @@ class Database(Protocol):
 
     def is_there(self) -> bool:
         """Is there a database at the address, be it empty? Where it takes asking, connecting will tell."""
+        ...
+
+    def scrub(self, seconds: float, *, rewrite: bool) -> None:
+        """Leave nothing of deleted rows behind where that can be done beside others; rewrite: whatever it takes."""
         ...
 
 
@@ -181,6 +189,16 @@ class PostgresDatabase:
     def is_there(self) -> bool:
         return True
 
+    def scrub(self, seconds: float, *, rewrite: bool) -> None:
+        """VACUUM frees dead rows; their bytes go once a page is written anew, or by FULL, which locks tables."""
+        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": f"{seconds:.0f}s"})
+            try:
+                connection.exec_driver_sql("VACUUM FULL" if rewrite else "VACUUM")
+            finally:
+                connection.exec_driver_sql("RESET lock_timeout")
+
 
 class SqliteDatabase:
     """Writers pass a gate one by one and begin IMMEDIATE; readers begin deferred."""
@@ -249,6 +267,14 @@ class SqliteDatabase:
         if there != self._file:
             raise Unavailable(f"{self._path} was replaced: start the service anew")
 
+    def scrub(self, seconds: float, *, rewrite: bool) -> None:
+        """Freed pages are zeroed by secure_delete; the write-ahead log still holds them as they were."""
+        with self._gate.held(seconds), self.engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            if rewrite:
+                driver.execute("VACUUM")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     @contextmanager
     def _begun(self, begin: str) -> Iterator[Connection]:
         with self.engine.connect() as connection:
@@ -261,7 +287,8 @@ class SqliteDatabase:
         # SQLite's own lower() leaves every letter but A-Z as it is, so that a search for "äijö" would miss "Äijö".
         connection.create_function("lower", 1, _lower, deterministic=True)
         journal = "WAL" if wal_is_sound(sqlite3.sqlite_version_info) else "TRUNCATE"
-        settings = (f"busy_timeout={self._busy_ms}", f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON")
+        kept = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+        settings = (f"busy_timeout={self._busy_ms}", f"journal_mode={journal}", *kept)
         for setting in settings:
             connection.execute(f"PRAGMA {setting}")
 

@@ -15,8 +15,10 @@ from matching import model
 from routing.pace import Factors
 from routing.times import Place
 from webapp.db import rows
+from webapp.db.access import AccessRecords
 from webapp.db.errors import NotFound
 from webapp.db.leases import LeaseReader
+from webapp.db.person import PersonRecords
 from webapp.db.tables import (
     AbsentDay,
     Agreement,
@@ -95,7 +97,7 @@ class Revision(NamedTuple):
     run: model.Run
 
 
-class Records(LeaseReader):
+class Records(AccessRecords, PersonRecords, LeaseReader):
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
     def __init__(self, session: Session, timezone: ZoneInfo) -> None:
@@ -618,7 +620,8 @@ class Records(LeaseReader):
         people = func.coalesce(func.sum(RunRide.seats + RunRide.wheelchairs), 0)
         query = select(people).join(Head, col(Head.id) == col(RunRide.run_id)).where(~col(RunRide.committed))
         query = query.where(Head.operator_id == operator, col(Head.service_date).between(first, last))
-        return int(self._session.exec(query.where(col(Head.code).in_(runs)) if runs else query).one())
+        kept = int(self._session.exec(query.where(col(Head.code).in_(runs)) if runs else query).one())
+        return kept + self.count_past_residents(operator, runs, first, last)
 
     # Rules
 

@@ -13,7 +13,7 @@ from time import monotonic, sleep
 from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col, select
 
@@ -100,6 +100,13 @@ class Store:
         except DBAPIError as error:
             said = " ".join(str(error.orig).split())
             raise StoreError(f"{self.address} cannot be opened: {said}") from error
+
+    def scrub(self, *, rewrite: bool = False) -> None:
+        """Leave nothing in the files of what was deleted; rewrite: all anew, while nobody works. Raises Busy."""
+        try:
+            self._database.scrub(self._patience, rewrite=rewrite)
+        except OperationalError as error:
+            raise Busy("others use the records") from error
 
     def close(self) -> None:
         self._database.close()

@@ -812,6 +812,73 @@ class RoadChange(SQLModel, table=True):
     unreachable: list[str] = Field(sa_column=_json())
 
 
+class PlaceRead(SQLModel, table=True):
+    """That somebody looked at where people are, or will be: append-only, ids alone, kept a year.
+
+    kind, object_id: "run" (its id), "day" (a service date of the operator), "member" (`access_log.member_key`) or
+    "rider" (a user's id). purpose: endpoint that showed it. starts: of the quarter of an hour in which it was; within
+    one, looking again is no other reading.
+    """
+
+    __tablename__ = "place_read"
+    reader_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True, index=True)
+    purpose: str = Field(primary_key=True)
+    starts: datetime = Field(primary_key=True, sa_type=DateTime, index=True)
+    operator_id: str = ""
+
+
+class RefusedAccess(SQLModel, table=True):
+    """How often somebody asked for what is not theirs: ids alone, kept a year.
+
+    kind: what was refused, such as "foreign" or "role". times: how often in the quarter of an hour that starts then.
+    """
+
+    __tablename__ = "refused_access"
+    reader_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    endpoint: str = Field(primary_key=True)
+    starts: datetime = Field(primary_key=True, sa_type=DateTime, index=True)
+    times: int = 1
+
+
+class PastDay(SQLModel, table=True):
+    """What is left of a service date once its trips have left the records: figures that point at nobody.
+
+    figures: as `matching.metrics.DayFigures`. fares: cents or yen by currency. requests, refused: counts by what became
+    of them. stops: public stops at which at least `suppression.SMALLEST_CELL` residents boarded or alighted.
+    """
+
+    __tablename__ = "past_day"
+    service_date: date = Field(primary_key=True)
+    figures: dict[str, Any] = Field(sa_column=_json())
+    fares: dict[str, int] = Field(sa_column=_json())
+    requests: dict[str, int] = Field(sa_column=_json())
+    refused: dict[str, int] = Field(sa_column=_json())
+    stops: dict[str, int] = Field(sa_column=_json())
+
+
+class PastRun(SQLModel, table=True):
+    """How many residents a run carried that has left the records: what agreements count by."""
+
+    __tablename__ = "past_run"
+    operator_id: str = Field(primary_key=True)
+    service_date: date = Field(primary_key=True)
+    code: str = Field(primary_key=True)
+    residents: int
+
+
+class ErasedPerson(SQLModel, table=True):
+    """That everything known of somebody was erased: append-only. subject: an id that leads to nobody any more."""
+
+    __tablename__ = "erased_person"
+    subject: str = Field(primary_key=True)
+    kind: str
+    by: str
+    at: datetime = _instant()
+
+
 class Lease(SQLModel, table=True):
     """Who does a kind of work for an area now, and how it went last.
 
@@ -840,7 +907,17 @@ class Erasure(SQLModel, table=True):
     reason: str = Field(primary_key=True)
 
 
-APPEND_ONLY = (RunEvent, Event, Consent, ConsentEnd, Confirmation, AgreementSignature, RuleChange)
+APPEND_ONLY = (
+    RunEvent,
+    Event,
+    Consent,
+    ConsentEnd,
+    Confirmation,
+    AgreementSignature,
+    RuleChange,
+    PlaceRead,
+    ErasedPerson,
+)
 """Tables whose rows the database itself lets nobody change or delete, but for an erasure (see `Erasure`)."""
 
 METADATA = SQLModel.metadata

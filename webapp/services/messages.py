@@ -346,7 +346,7 @@ def _unreached(town: Town, records: Records, row: tables.Outbox, language: str) 
         name=user.name if user else "",
         phone=user.phone if user else "",
         address="" if user else row.email,
-        text=_plain(town, row, language or town.settings.language),
+        text=plain(town, row, language or town.settings.language),
         why=row.error,
         at=row.created_at,
         letter=row.state == "letter",
@@ -355,7 +355,7 @@ def _unreached(town: Town, records: Records, row: tables.Outbox, language: str) 
     )
 
 
-def _plain(town: Town, row: tables.Outbox, language: str) -> str:
+def plain(town: Town, row: tables.Outbox, language: str) -> str:
     """Say what a message says; its kind alone where this release does not know it."""
     try:
         return wording.words(row.kind, _facts(town, row, language), language)
@@ -413,9 +413,7 @@ def _letter(town: Town, records: Records, row: tables.Outbox) -> Letter:
     language = user.language or town.settings.language
     trip = _trip(records, row)
     is_on = trip is not None and trip.status == "booked"
-    return Letter(
-        row.id or 0, user.name, _plain(town, row, language), language, row.created_at, trip if is_on else None
-    )
+    return Letter(row.id or 0, user.name, plain(town, row, language), language, row.created_at, trip if is_on else None)
 
 
 def _trip(records: Records, row: tables.Outbox) -> tables.Booking | None:

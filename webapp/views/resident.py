@@ -30,7 +30,7 @@ from webapp.services import (
 from webapp.services.errors import Conflict, Gone, NotFound, ServiceError
 from webapp.views import absences as absence_pages
 from webapp.views import bookings as booking_pages
-from webapp.views import channels, profile, questions
+from webapp.views import channels, privacy, profile, questions
 from webapp.views import family as told_pages
 from webapp.views import helpers as helper_pages
 from webapp.views import places as own_places
@@ -65,6 +65,7 @@ pages.register_blueprint(booking_pages.pages)
 pages.register_blueprint(helper_pages.pages)
 pages.register_blueprint(told_pages.pages)
 pages.register_blueprint(channels.pages)
+pages.register_blueprint(privacy.pages)
 
 
 @pages.context_processor
