@@ -9,7 +9,7 @@ from typing import Any
 from waitress import serve as run_server
 
 from routing.times import RoadError
-from webapp.app import create_app
+from webapp.app import LARGEST_REQUEST, create_app
 from webapp.db.store import StoreError
 from webapp.frontend.build_assets import list_missing
 from webapp.live import LiveTown
@@ -61,6 +61,7 @@ def serve(
         threading.Thread(target=_every, args=(stopped, seconds, work, live), daemon=True).start()
     live.watch(stopped)
     reach = {"host": host, "port": port, "connection_limit": CONNECTIONS, "asyncore_use_poll": True}
+    reach["max_request_body_size"] = LARGEST_REQUEST
     run_server(site, threads=THREADS, ident="noriai", **reach)
     stopped.set()
 
