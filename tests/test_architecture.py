@@ -153,6 +153,7 @@ FLOORS = {
     25: ["webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
     26: ["webapp.services.driving", "webapp.services.cards", "webapp.services.booking", "webapp.live"],
     27: [
+        "webapp.views.openapi",
         "webapp.services.papers",
         "webapp.services.family",
         "webapp.services.arriving",
@@ -218,6 +219,7 @@ FLOORS = {
     36: [
         "webapp.commands.absences",
         "webapp.commands.areas",
+        "webapp.commands.openapi",
         "webapp.commands.people",
         "webapp.commands.planning",
         "webapp.commands.policies",

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from routing.times import RoadError
-from webapp.commands import absences, areas, demo, people, planning, policies, schedules, serving
+from webapp.commands import absences, areas, demo, openapi, people, planning, policies, schedules, serving
 from webapp.db.store import StoreError
 from webapp.services.errors import ServiceError
 
@@ -53,6 +53,7 @@ for command in (
     serving.serve,
     people.operator,
     people.user,
+    openapi.openapi,
 ):
     main.add_command(command)
 

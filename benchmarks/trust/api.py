@@ -1,8 +1,8 @@
 """Promise 15: whatever is sent to any address, by anybody, is answered, and as the description of the site says.
 
-Schemathesis makes the calls from that description (webapp.views.openapi): as a stranger and as each role, with a session and
-the token of a form that are as good as those of a browser, and in half of the calls with ids that stand in the records. The
-short form calls the site within this process, the long one over HTTP.
+Schemathesis makes the calls from that description (webapp.views.openapi): as a stranger and as each role, with a session
+and the token of a form that are as good as those of a browser, and mostly with ids that stand in the records. The short
+form calls the site within this process, the long one over HTTP.
 """
 
 import copy
@@ -125,7 +125,9 @@ def run(bench: Bench) -> Iterator[Finding]:
             else:
                 with serving(settings, processes=2) as served:
                     seen = try_site(app, town, calls=CALLS, address=f"http://127.0.0.1:{served.port}")
-            yield _finding(seen, "calls made from the description", database, fewest=SHORT_CALLS if bench.short else CALLS)
+            yield _finding(
+                seen, "calls made from the description", database, fewest=SHORT_CALLS if bench.short else CALLS
+            )
             if database == "sqlite":
                 yield negative_control(app, town)
             town.store.close()
@@ -195,9 +197,7 @@ def _paths(paths: Mapping[str, Any], role: str) -> dict[str, Any]:
     return {path: methods for path, methods in allowed.items() if methods}
 
 
-def _round(
-    app: Flask, town: Town, said: dict[str, Any], role: str, seen: Seen, *, examples: int, address: str
-) -> None:
+def _round(app: Flask, town: Town, said: dict[str, Any], role: str, seen: Seen, *, examples: int, address: str) -> None:
     said = {**said, "paths": _linked(said["paths"])}
     schema = schemathesis.openapi.from_dict(said, config=_config(examples, address, seed=seen.calls))
     if not address:
@@ -294,7 +294,9 @@ def _known(town: Town) -> dict[str, list[str]]:
     columns = {name: table.c for name, table in tables.METADATA.tables.items() if "id" in table.c}
     with parts.connect() as connection:
         found = {
-            f"{name.removeprefix('saved_')}_id": [str(one) for one in connection.execute(select(each.id).limit(IDS)).scalars()]
+            f"{name.removeprefix('saved_')}_id": [
+                str(one) for one in connection.execute(select(each.id).limit(IDS)).scalars()
+            ]
             for name, each in columns.items()
         }
         members = connection.execute(select(tables.Member.code).limit(IDS)).scalars()  # type: ignore[call-overload]

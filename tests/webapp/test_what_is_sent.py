@@ -232,17 +232,27 @@ def test_words_that_are_code_are_shown_as_words_on_every_page_and_paper(
     seen = 0
     for role, paths in {
         "driver": ("/drive/bus-23", "/drive/bus-23/manifest"),
-        "dispatcher": ("/dispatch/runs/bus-23", "/dispatch/runs/bus-23/manifest", "/dispatch/manifests", "/dispatch/requests"),
+        "dispatcher": (
+            "/dispatch/runs/bus-23",
+            "/dispatch/runs/bus-23/manifest",
+            "/dispatch/manifests",
+            "/dispatch/requests",
+        ),
         "desk": ("/desk", "/desk/messages"),
     }.items():
         browser = sign_in(role).browser
         for path in paths:
             answer_ = browser.get(path)
             assert answer_.status_code == 200
-            assert "<script>alert" not in answer_.text and "<img src=x" not in answer_.text and "49" + "'" not in answer_.text
-            assert "script-src" in answer_.headers["Content-Security-Policy"] or "default-src 'self'" in answer_.headers[
-                "Content-Security-Policy"
-            ]
+            assert (
+                "<script>alert" not in answer_.text
+                and "<img src=x" not in answer_.text
+                and "49" + "'" not in answer_.text
+            )
+            assert (
+                "script-src" in answer_.headers["Content-Security-Policy"]
+                or "default-src 'self'" in answer_.headers["Content-Security-Policy"]
+            )
             seen += "&lt;script&gt;" in answer_.text
     assert seen >= 3, "the words are on several pages"
     lines = sign_in("dispatcher").browser.get("/dispatch/runs/bus-23.geojson")

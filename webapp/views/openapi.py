@@ -1,7 +1,7 @@
 """What the site takes over HTTP, as OpenAPI 3.1: read from its routes and from the code that answers them.
 
-Nothing is said twice: fields are those that a view asks the request for, itself or through its helpers; statuses are those
-that it returns, and those that stand for what may be raised below it and is not caught on the way.
+Nothing is said twice: fields are those that a view asks the request for, itself or through its helpers; statuses are
+those that it returns, and those that stand for what may be raised below it and is not caught on the way.
 """
 
 import ast
@@ -116,7 +116,7 @@ def _links(app: Flask, found: Found) -> Iterator[tuple[str, dict[str, Any]]]:
                 path = _path(app, rule)
                 parts = {one: _around(path, one) for one in sorted(rule.arguments)}
                 said = {one: f"$response.header.Location#regex:{part}" for one, part in parts.items()}
-                yield endpoint, {"operationId": _name("GET", endpoint), "parameters": said}
+                yield endpoint, {"operationId": name_operation("GET", endpoint), "parameters": said}
 
 
 def _around(path: str, parameter: str) -> str:
@@ -128,7 +128,8 @@ def _around(path: str, parameter: str) -> str:
     )
 
 
-def _name(method: str, endpoint: str) -> str:
+def name_operation(method: str, endpoint: str) -> str:
+    """Name an operation as the description does."""
     return f"{method.lower()}_{endpoint}".replace(".", "_")
 
 
@@ -161,7 +162,7 @@ def _operation(app: Flask, rule: Rule, path: str, method: str, answers: Mapping[
     else:
         statuses -= {answers[TooMany]} if rule.endpoint == "security.login" else set()
     said: dict[str, Any] = {
-        "operationId": _name(method, rule.endpoint),
+        "operationId": name_operation(method, rule.endpoint),
         "tags": [rule.endpoint.split(".")[-2] if "." in rule.endpoint else "files"],
         "responses": {str(status): _response(status, found.types) for status in sorted(statuses)},
     }
@@ -496,7 +497,7 @@ def _answered_by_call(code: Code, call: ast.Call, seen: frozenset[Code]) -> set[
     if other and other.module.__name__.startswith("webapp.views"):
         return _returned(other, seen) or {200}
     is_handed_in = isinstance(call.func, ast.Name) and _meant(code, call.func) is None
-    return set() if is_handed_in and name in ("view",) else {200}
+    return set() if is_handed_in and name == "view" else {200}
 
 
 def _numbers(code: Code, node: ast.expr) -> Iterator[int]:
