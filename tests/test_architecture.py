@@ -174,6 +174,7 @@ FLOORS = {
     25: ["webapp.services.portrait", "webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
     26: ["webapp.services.driving", "webapp.services.cards", "webapp.services.booking", "webapp.live"],
     27: [
+        "webapp.views.openapi",
         "webapp.services.papers",
         "webapp.services.family",
         "webapp.services.arriving",
@@ -251,6 +252,7 @@ FLOORS = {
         "webapp.commands.policies",
         "webapp.commands.schedules",
         "webapp.commands.serving",
+        "webapp.commands.openapi",
     ],
     37: ["webapp.commands.demo"],
     38: ["webapp.cli"],

@@ -55,6 +55,11 @@ from webapp.warming import warm_requests
 
 LOG = logging.getLogger(__name__)
 LARGEST_UPLOAD = 20 * 2**20
+LARGEST_REQUEST = LARGEST_UPLOAD + 2**20
+"""Bytes of a form with its file; what is longer is refused (413) before it is read."""
+LARGEST_FIELDS, MOST_PARTS = 500_000, 1_000
+"""Bytes of a form without a file, or of the fields beside one; and parts of a form that sends a file."""
+TAKES_FILES = frozenset({"dispatcher.hand_in"})
 STATIC = Path(__file__).parent / "static"
 ONE_YEAR = 365 * 86_400
 CSP = (
@@ -78,7 +83,9 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     app.config.update(
         SECRET_KEY=served.secret_key,
         SECURITY_PASSWORD_SALT=served.secret_key,
-        MAX_CONTENT_LENGTH=LARGEST_UPLOAD + 2**20,
+        MAX_CONTENT_LENGTH=LARGEST_FIELDS,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FIELDS,
+        MAX_FORM_PARTS=MOST_PARTS,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=served.https,
@@ -93,6 +100,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
         app.wsgi_app = ProxyFix(app.wsgi_app, *[served.proxies] * 3)  # type: ignore[method-assign]
     app.log_exception = _log_without_words  # type: ignore[method-assign]
     Babel(app, locale_selector=shared.language, default_translation_directories="locale")
+    app.before_request(_let_files_in)
     CSRFProtect(app).exempt(channels.hooks)
     auth.add_security(app)
     user_logged_in.connect(_read_as_before, app)
@@ -250,6 +258,12 @@ def _page(status: int, said: str = "", *, gone: bool = False) -> str:
     except Busy:
         shared.go_without_records()
         return render_template("error.html", status=status, said=said, gone=gone)
+
+
+def _let_files_in() -> None:
+    """Only where files are handed in may a request be long: a form of fields alone is read whole into memory."""
+    if request.endpoint in TAKES_FILES and request.mimetype == "multipart/form-data":
+        request.max_content_length = LARGEST_REQUEST
 
 
 def _refuse_control_characters() -> ResponseReturnValue | None:

@@ -5,7 +5,20 @@ from typing import Any
 import click
 
 from routing.times import RoadError
-from webapp.commands import absences, areas, backups, demo, people, person, planning, policies, schedules, serving, work
+from webapp.commands import (
+    absences,
+    areas,
+    backups,
+    demo,
+    openapi,
+    people,
+    person,
+    planning,
+    policies,
+    schedules,
+    serving,
+    work,
+)
 from webapp.db.store import StoreError
 from webapp.services.errors import ServiceError
 
@@ -60,6 +73,7 @@ for command in (
     person.person,
     person.audit,
     person.keep_no_longer,
+    openapi.openapi,
 ):
     main.add_command(command)
 

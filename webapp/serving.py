@@ -9,7 +9,7 @@ from typing import Any
 from waitress import serve as run_server
 
 from webapp import working
-from webapp.app import create_app
+from webapp.app import LARGEST_REQUEST, create_app
 from webapp.frontend.build_assets import list_missing
 from webapp.live import LiveTown
 from webapp.warming import warm, warm_requests
@@ -44,6 +44,7 @@ def serve(
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each waiting page would drown the rest
     threading.Thread(target=warm, daemon=True).start()  # re-planning is asked for later, if at all
     reach = {"host": host, "port": port, "connection_limit": CONNECTIONS, "asyncore_use_poll": True}
+    reach["max_request_body_size"] = LARGEST_REQUEST
     with working.beside(live) as worker:
         live.watch(worker.stopped)
         run_server(site, threads=THREADS, ident="noriai", **reach)
