@@ -21,6 +21,7 @@ from webapp.db import tables
 from webapp.db.door import Door, Grip, RunHead
 from webapp.db.engines import lost_a_race, open_database
 from webapp.db.errors import Busy, NotFound, PromiseBroken, StoreError
+from webapp.db.kept_runs import KeptRuns
 from webapp.db.migrations import upgrade
 from webapp.db.records import Records, Revision
 
@@ -60,6 +61,7 @@ class Store:
         self._clock = clock
         self._timezone = timezone
         self._patience = patience
+        self._kept_runs = KeptRuns()
 
     def migrate(self) -> None:
         """Bring the tables up to date; several processes may do so at once.
@@ -80,7 +82,7 @@ class Store:
         """See one moment of the records; do not call `commit` before leaving. Raises Busy."""
         try:
             with self._database.snapshot() as connection, Session(connection, expire_on_commit=False) as session:
-                yield Records(session, self._timezone)
+                yield Records(session, self._timezone, self._kept_runs)
         except PoolTimeout as late:
             raise Busy("every connection is in use") from late
         except DBAPIError as error:
