@@ -81,9 +81,10 @@ FLOORS = {
         "webapp.warming",
         "webapp.db.tables",
         "webapp.db.errors",
+        "webapp.db.kept_runs",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations"],
-    10: ["webapp.db.records"],
+    9: ["webapp.db.lines", "webapp.db.rows", "webapp.db.migrations"],
+    10: ["webapp.db.engines", "webapp.db.records"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
     13: [

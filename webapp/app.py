@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, render_template, request, send_from_directory, session
+from flask import Flask, Response, abort, g, render_template, request, send_from_directory, session
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 from flask_login import user_logged_in
@@ -98,6 +98,8 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     _add_files(app)
     _add_errors(app)
     app.before_request(_refuse_control_characters)
+    app.before_request_funcs[None].insert(0, _take_turn)
+    app.teardown_request(_end_turn)
     app.after_request(_harden)
     if town is None:
         live.watch()
@@ -210,6 +212,18 @@ def _refused(error: HTTPException) -> ResponseReturnValue:
 
 def _busy(_: Busy) -> ResponseReturnValue:
     return render_template("error.html", status=503, said=""), 503, {"Retry-After": "3"}
+
+
+def _take_turn() -> None:
+    """Let residents stand in line for the process, whole forms in hand; nobody else waits behind them. Raises Busy."""
+    if "resident" in request.blueprints:
+        request.form  # noqa: B018
+        shared.town().store.turns.take()
+
+
+def _end_turn(_: BaseException | None) -> None:
+    if "town" in g:
+        shared.town().store.turns.end()
 
 
 def _refuse_control_characters() -> ResponseReturnValue | None:

@@ -118,7 +118,7 @@ def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> To
     town_rules.RulesError when the town's rules have errors.
     """
     rules = town_rules.load(data_path("policies", settings.policy))
-    store = Store(settings.database_url, clock=clock, timezone=settings.timezone)
+    store = Store(settings.database_url, clock=clock, timezone=settings.timezone, connections=settings.connections)
     store.migrate()
     with store.read() as records:
         switched_on = in_force(records.list_rule_changes(), service_day.today(clock(), settings.timezone))

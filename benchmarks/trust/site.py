@@ -21,7 +21,7 @@ from webapp.config import Settings, read_settings
 
 PATIENCE = 300.0
 """Seconds until a server counts as stuck: the first one of a machine compiles what the search needs."""
-PROCESSES, THREADS = 4, 16
+PROCESSES, THREADS, CONNECTIONS = 4, 64, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ def serving(
 def environment(home: Path, url: str, said: Mapping[str, str]) -> dict[str, str]:
     """Give the settings of a town as the variables that a server reads."""
     fixed = {"NORIAI_HOME": str(home), "NORIAI_DATABASE_URL": url, "NORIAI_SECRET_KEY": "trust-benchmark " * 3}
+    fixed["NORIAI_CONNECTIONS"] = str(CONNECTIONS)
     return {**fixed, **said}
 
 

@@ -5,7 +5,7 @@ runs that it wants to change, looks again, and writes. SQLite and PostgreSQL tak
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from random import uniform
 from time import monotonic, sleep
@@ -19,9 +19,10 @@ from sqlmodel import Session, col, select
 from routing.times import TravelTimes
 from webapp.db import tables
 from webapp.db.door import Door, Grip, RunHead
-from webapp.db.engines import lost_a_race, open_database
+from webapp.db.engines import CONNECTIONS, lost_a_race, open_database
 from webapp.db.errors import Busy, NotFound, PromiseBroken, StoreError
 from webapp.db.kept_runs import KeptRuns
+from webapp.db.lines import NamedLines, Turns
 from webapp.db.migrations import upgrade
 from webapp.db.records import Records, Revision
 
@@ -51,13 +52,21 @@ class Store:
     """Tests switch the locks off to show that seats would be sold twice without them."""
 
     def __init__(
-        self, url: str, *, clock: Callable[[], datetime], timezone: ZoneInfo, patience: float = PATIENCE
+        self,
+        url: str,
+        *,
+        clock: Callable[[], datetime],
+        timezone: ZoneInfo,
+        patience: float = PATIENCE,
+        connections: int = CONNECTIONS,
     ) -> None:
         """Open the records at "sqlite:///file" or "postgresql://..."; wait for locks at most `patience` seconds.
 
-        timezone: the town's, in which its service days begin.
+        timezone: the town's, in which its service days begin. connections: most that are open at once.
         """
-        self._database = open_database(url, patience)
+        self._database = open_database(url, patience, connections)
+        self._held_here = NamedLines()
+        self.turns = Turns(patience=patience)
         self._clock = clock
         self._timezone = timezone
         self._patience = patience
@@ -108,7 +117,7 @@ class Store:
         """
         grip = Grip(frozenset(runs), times, self._clock, self._timezone)
         people = sorted({*riders, *([rider] if rider else ())})
-        deadline = monotonic() + self._patience
+        deadline = monotonic() + self.turns.seconds_left(self._patience)
         for left in reversed(range(TRIES)):
             try:
                 return self._attempt(change, grip, people, deadline - monotonic())
@@ -125,12 +134,16 @@ class Store:
         raise AssertionError("the last try answers or raises")
 
     def _attempt(self, change: Callable[[Door], T], grip: Grip, riders: list[str], seconds: float) -> T:
-        with (
-            self._database.alone(seconds, locks=self._locks) as connection,
-            Session(connection, expire_on_commit=False) as session,
-        ):
-            if self._locks:
-                _lock(session, grip.locked, riders)
+        until = monotonic() + seconds
+        with ExitStack() as held:
+            with self.turns.lent():
+                if self._locks:
+                    held.enter_context(self._held_here.held(grip.locked, seconds))
+                left = max(0.0, until - monotonic())
+                connection = held.enter_context(self._database.alone(left, locks=self._locks))
+                session = held.enter_context(Session(connection, expire_on_commit=False))
+                if self._locks:
+                    _lock(session, grip.locked, riders)
             return change(Door(session, grip))
 
 
