@@ -82,9 +82,9 @@ FLOORS = {
         "webapp.warming",
         "webapp.db.tables",
         "webapp.db.errors",
+        "webapp.db.kept_runs",
     ],
     9: [
-        "webapp.db.engines",
         "webapp.db.rows",
         "webapp.db.migrations",
         "webapp.db.migrations.append_only",
@@ -93,8 +93,9 @@ FLOORS = {
         "webapp.db.access",
         "webapp.db.expiry",
         "webapp.db.person",
+        "webapp.db.lines",
     ],
-    10: ["webapp.db.records", "webapp.searching"],
+    10: ["webapp.db.engines", "webapp.db.records", "webapp.searching"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
     13: [

@@ -7,7 +7,7 @@ from pathlib import Path
 from traceback import format_tb
 from typing import Any
 
-from flask import Flask, Response, abort, make_response, render_template, request, send_from_directory, session
+from flask import Flask, Response, abort, g, make_response, render_template, request, send_from_directory, session
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 from flask_login import user_logged_in
@@ -118,6 +118,8 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     _add_files(app)
     _add_errors(app)
     app.before_request(_refuse_control_characters)
+    app.before_request_funcs[None].insert(0, _take_turn)
+    app.teardown_request(_end_turn)
     app.after_request(_harden)
     app.after_request(_write_down)
     if town is None:
@@ -264,6 +266,18 @@ def _let_files_in() -> None:
     """Only where files are handed in may a request be long: a form of fields alone is read whole into memory."""
     if request.endpoint in TAKES_FILES and request.mimetype == "multipart/form-data":
         request.max_content_length = LARGEST_REQUEST
+
+
+def _take_turn() -> None:
+    """Let residents stand in line for the process, whole forms in hand; nobody else waits behind them. Raises Busy."""
+    if "resident" in request.blueprints:
+        request.form  # noqa: B018
+        shared.town().store.turns.take()
+
+
+def _end_turn(_: BaseException | None) -> None:
+    if "town" in g:
+        shared.town().store.turns.end()
 
 
 def _refuse_control_characters() -> ResponseReturnValue | None:

@@ -18,6 +18,7 @@ PUSH_SERVICES = ("fcm.googleapis.com", "push.services.mozilla.com", "notify.wind
 """Hosts, and those below them, that the browsers of today name for their messages."""
 MOST_DAYS = 120
 MOST_PROXIES = 9
+LEAST_CONNECTIONS, MOST_CONNECTIONS = 4, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Settings:
     JSON or a form, with {to} and {text}; sms_authorization: header that it wants.
     line_token, line_secret: of the town's LINE channel; empty where nobody is told by LINE. line_address: where LINE
     takes messages. push_services: hosts to which messages for browsers may go.
+    connections: most that one process keeps open to the database.
     proxies: how many reverse proxies stand in front and tell by whom a page is asked for.
     https: whether the site is reached by https (cookies are then sent over https only).
     geocoder: kind:address of an online geocoder, empty where what people type must not leave the house.
@@ -66,6 +68,7 @@ class Settings:
     line_secret: str = field(default="", repr=False)
     line_address: str = "https://api.line.me/v2/bot/message/push"
     push_services: tuple[str, ...] = PUSH_SERVICES
+    connections: int = 66
 
     @property
     def area_folders(self) -> tuple[Path, ...]:
@@ -112,6 +115,7 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         line_secret=env.get("NORIAI_LINE_SECRET", default.line_secret),
         line_address=_line_address(env.get("NORIAI_LINE_ADDRESS", default.line_address)),
         push_services=_hosts(env.get("NORIAI_PUSH_SERVICES", "")) or default.push_services,
+        connections=_connections(env.get("NORIAI_CONNECTIONS", str(default.connections))),
     )
 
 
@@ -187,6 +191,15 @@ def _proxies(text: str) -> int:
     if not text.isdecimal() or int(text) > MOST_PROXIES:
         raise ValueError(
             f"NORIAI_PROXIES is {text!r}: write how many reverse proxies stand in front, from 0 to {MOST_PROXIES}"
+        )
+    return int(text)
+
+
+def _connections(text: str) -> int:
+    if not text.isdecimal() or not LEAST_CONNECTIONS <= int(text) <= MOST_CONNECTIONS:
+        raise ValueError(
+            f"NORIAI_CONNECTIONS is {text!r}: write how many connections to the database a process may keep, "
+            f"from {LEAST_CONNECTIONS} to {MOST_CONNECTIONS}"
         )
     return int(text)
 

@@ -26,6 +26,8 @@ TRIALS: tuple[str, ...] = (
     "durability",
     "power",
     "api",
+    "load",
+    "answers",
 )
 """Modules of this package, in order; each has a `run(bench)` that yields its findings."""
 LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
