@@ -82,7 +82,7 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations"],
+    9: ["webapp.db.identity", "webapp.db.engines", "webapp.db.rows", "webapp.db.migrations"],
     10: ["webapp.db.records"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
@@ -151,7 +151,15 @@ FLOORS = {
         "webapp.services.explaining",
     ],
     25: ["webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
-    26: ["webapp.services.driving", "webapp.services.cards", "webapp.services.booking", "webapp.live"],
+    26: [
+        "webapp.services.passkeys",
+        "webapp.services.passwords",
+        "webapp.services.factors",
+        "webapp.services.driving",
+        "webapp.services.cards",
+        "webapp.services.booking",
+        "webapp.live",
+    ],
     27: [
         "webapp.services.papers",
         "webapp.services.family",
@@ -198,6 +206,7 @@ FLOORS = {
         "webapp.views.agreements",
         "webapp.views.places",
         "webapp.views.signin",
+        "webapp.views.factors",
         "webapp.views.cards",
         "webapp.views.call_backs",
         "webapp.views.city",
@@ -214,7 +223,7 @@ FLOORS = {
     32: ["webapp.views.resident", "webapp.views.dispatcher", "webapp.views.calls", "webapp.demo"],
     33: ["webapp.views.registration"],
     34: ["webapp.app"],
-    35: ["webapp.serving"],
+    35: ["webapp.serving", "webapp.commands.factors"],
     36: ["webapp.cli"],
 }
 """Modules by floor: each may import only from floors below its own. A new module is given its floor here."""
@@ -231,7 +240,10 @@ HOMES = {
     "holidays": ("webapp.holiday_tables",),
     "phonenumbers": ("webapp.texting",),
     "icalendar": ("webapp.calendar_files",),
-    "segno": ("webapp.views.cards", "webapp.views.resident"),
+    "segno": ("webapp.views.cards", "webapp.views.resident", "webapp.views.factors"),
+    "webauthn": ("webapp.services.passkeys",),
+    "pyotp": ("webapp.services.factors",),
+    "zxcvbn": ("webapp.services.passwords",),
     "requests": ("webapp.texting", "webapp.pushing", "webapp.line"),
     "cryptography": ("webapp.pushing",),
     "http_ece": ("webapp.pushing",),
@@ -245,7 +257,7 @@ HOMES = {
     "geopandas": ("routing",),
     "pyogrio": ("routing",),
     "ortools": ("matching.solver",),
-    "click": ("webapp.cli",),
+    "click": ("webapp.cli", "webapp.commands"),
 }
 """Libraries that may be imported only in the modules or packages named."""
 

@@ -20,6 +20,7 @@ from routing.area import Area
 from routing.pace import EMPTY_ROAD, ENOUGH, HOURS, DayKind
 from routing.times import RoadError
 from webapp import town_rules
+from webapp.commands.factors import reset_factors, set_password
 from webapp.config import LANGUAGES, Settings, read_settings
 from webapp.db.store import StoreError
 from webapp.files.answers import Answers, Terms
@@ -29,7 +30,7 @@ from webapp.files.field_names import FieldNames
 from webapp.files.rules import detour_rule, riders_allowed
 from webapp.live import LiveTown
 from webapp.resources import data_path
-from webapp.services import absences, accounts, exporting, learning, ledger, planning, schedules, trying
+from webapp.services import absences, accounts, exporting, learning, ledger, passwords, planning, schedules, trying
 from webapp.services.errors import Invalid, NotFound, ServiceError
 from webapp.town import Town, open_town
 from webapp.warming import warm
@@ -50,6 +51,8 @@ PLAIN = {
     "first": "choose a first day from today on",
     "member": "the operator has no member of this code",
     "by": "--by is no address of the desk or of a dispatcher of this operator, and --late is a dispatcher's to say",
+    "password short": f"a password has at least {passwords.SHORTEST} characters",
+    "password common": "this password is soon guessed: take several words that do not belong together",
     "operator": "dispatchers and drivers need an --operator that is there: see noriai operator add",
 }
 """Codes of services in words."""
@@ -805,12 +808,17 @@ def user_add(email: str, role: str, name: str, operator: str | None, *, groups: 
 
     Example: noriai user add anna@example.org --role resident --group registered
     """
+    passwords.check(password, about=(name, email))
     town = _open()
     accounts.add_user(
         town, name=name or email, role=role, email=email, password=password, operator=operator, groups=groups
     )
     town.store.close()
     click.echo(f"{email} can sign in as {role}")
+
+
+user.add_command(reset_factors)
+user.add_command(set_password)
 
 
 def _progress() -> Progress:

@@ -19,6 +19,7 @@ from routing.times import TravelTimes
 from webapp import freezing
 from webapp.db import rows, tables
 from webapp.db.errors import PromiseBroken, StoreError
+from webapp.db.identity import IdentityChanges
 from webapp.db.records import Records, is_due
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -53,6 +54,7 @@ BEHIND_KEEP = (
     tables.Event,
     tables.Consent,
     tables.ConsentEnd,
+    tables.IdentityEvent,
 )
 """Rows that `put` leaves alone: plans are judged first; histories, events and consents are append-only."""
 
@@ -75,7 +77,7 @@ class Grip:
     timezone: ZoneInfo
 
 
-class Door(Records):
+class Door(IdentityChanges, Records):
     """The records inside `Store.commit`: read what is locked, write, and leave; the commit follows by itself."""
 
     def __init__(self, session: Session, grip: Grip) -> None:

@@ -1,0 +1,1 @@
+"""Commands of `noriai`, a module for each."""
