@@ -69,12 +69,17 @@ def settings_of(bench: Bench, url: str, **said: str) -> Settings:
 
 @contextmanager
 def serving(
-    settings: Settings, *, processes: int = PROCESSES, threads: int = THREADS, said: Mapping[str, str] | None = None
+    settings: Settings,
+    *,
+    processes: int = PROCESSES,
+    threads: int = THREADS,
+    said: Mapping[str, str] | None = None,
+    app: str = "webapp.app:create_app()",
 ) -> Iterator[Served]:
     """Serve a town by several processes until the block ends; then all of them are gone."""
     port = free_port()
     log = settings.home / f"server-{port}.log"
-    command = [sys.executable, "-m", "gunicorn", "webapp.app:create_app()", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", str(processes), "--threads", str(threads), "--timeout", str(round(PATIENCE))]
     with log.open("wb") as written:
         process = subprocess.Popen(

@@ -21,7 +21,7 @@ from webapp.config import LANGUAGES
 from webapp.db import tables
 from webapp.db.store import Busy
 from webapp.services import accounts, factors, signin
-from webapp.views.shared import inside, needs, reading, sign_in_page, town, words
+from webapp.views.shared import inside, must_enrol, needs, reading, sign_in_page, town, words
 
 P = ParamSpec("P")
 pages = Blueprint("auth", __name__)
@@ -246,7 +246,7 @@ def _keep_device(response: Response) -> Response:
 
 def _ask_to_enrol() -> ResponseReturnValue | None:
     """Let whoever must have a second factor do nothing else before."""
-    if "enrol" not in session or not current_user.is_authenticated:
+    if not must_enrol() or not current_user.is_authenticated:
         return None
     endpoint = request.endpoint or ""
     if endpoint in ALWAYS or endpoint.startswith("factors."):

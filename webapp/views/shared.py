@@ -108,6 +108,11 @@ def on_shared_tablet() -> bool:
     return "until" in session
 
 
+def must_enrol() -> bool:
+    """Does somebody have to add a second factor before anything else?"""
+    return "enrol" in session
+
+
 def is_helping() -> bool:
     """Does a resident use the pages of somebody whom they help?"""
     if not current_user.is_authenticated or acts_by_phone():
@@ -183,6 +188,8 @@ def navigation() -> list[tuple[str, str, bool]]:
         ],
     }
     roles = getattr(current_user, "role_names", []) if current_user.is_authenticated else []
+    if must_enrol():
+        return []
     shown = [page for role in roles for page in pages[role]]
     return [(label, url_for(end), request.endpoint == end) for label, end in shown]
 
