@@ -5,7 +5,7 @@ import logging
 import secrets
 from pathlib import Path
 from traceback import format_tb
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Response, abort, g, make_response, render_template, request, send_from_directory, session
 from flask.typing import ResponseReturnValue
@@ -38,6 +38,7 @@ from webapp.views import (
     desk,
     dispatcher,
     driver,
+    factors,
     family,
     letters,
     papers,
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=served.https,
+        SESSION_COOKIE_NAME="__Host-session" if served.https else "session",
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=True,
         WTF_CSRF_SSL_STRICT=False,
@@ -104,7 +106,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     CSRFProtect(app).exempt(channels.hooks)
     auth.add_security(app)
     user_logged_in.connect(_read_as_before, app)
-    for_residents = (auth, signin, cards, resident)
+    for_residents = (auth, signin, factors, cards, resident)
     at_desk = (desk, calls, call_backs, registration, letters)
     for_staff = (dispatcher, board, alerts, papers, steering, absences, driver, tablets, city, rules, agreements)
     for pages in (
@@ -212,11 +214,11 @@ def _add_errors(app: Flask) -> None:
         NotAllowed: 403,
         Conflict: 409,
         Gone: 409,
-        TooMany: 429,
         RoadError: 422,
     }
     for kind, status in answers.items():
         app.register_error_handler(kind, lambda error, status=status: _sorry(error, status))
+    app.register_error_handler(TooMany, _too_many)
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(CSRFError, lambda error: _sorry(error, 400))
     app.register_error_handler(HTTPException, _refused)
@@ -236,6 +238,10 @@ def _log_without_words(exc_info: Any) -> None:
 def _sorry(error: Exception, status: int) -> ResponseReturnValue:
     said = shared.error_text(str(error)) if isinstance(error, ServiceError) else ""
     return _page(status, said), status
+
+
+def _too_many(error: TooMany) -> ResponseReturnValue:
+    return *cast(tuple[str, int], _sorry(error, 429)), {"Retry-After": str(error.after)}
 
 
 def _refused(error: HTTPException) -> ResponseReturnValue:

@@ -20,9 +20,12 @@ from webapp.commands import (
     work,
 )
 from webapp.db.store import StoreError
+from webapp.services import passwords
 from webapp.services.errors import ServiceError
 
 PLAIN = {
+    "password short": f"a password has at least {passwords.SHORTEST} characters",
+    "password common": "this password is soon guessed: take several words that do not belong together",
     "email": "that is no e-mail address, or somebody has it already",
     "first": "choose a first day from today on",
     "member": "the operator has no member of this code",

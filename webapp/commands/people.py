@@ -4,10 +4,11 @@ import re
 
 import click
 
+from webapp.commands.factors import reset_factors, set_password
 from webapp.commands.shared import (
     open_the_town,
 )
-from webapp.services import accounts
+from webapp.services import accounts, passwords
 
 OPERATOR_CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 
@@ -57,9 +58,14 @@ def user_add(email: str, role: str, name: str, operator: str | None, *, groups: 
 
     Example: noriai user add anna@example.org --role resident --group registered
     """
+    passwords.check(password, about=(name, email))
     town = open_the_town()
     accounts.add_user(
         town, name=name or email, role=role, email=email, password=password, operator=operator, groups=groups
     )
     town.store.close()
     click.echo(f"{email} can sign in as {role}")
+
+
+user.add_command(reset_factors)
+user.add_command(set_password)

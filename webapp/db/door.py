@@ -21,6 +21,7 @@ from webapp import freezing
 from webapp.db import rows, tables
 from webapp.db.errors import PromiseBroken, StoreError
 from webapp.db.expiry import Expiry
+from webapp.db.identity import IdentityChanges
 from webapp.db.leases import LeaseWriter
 from webapp.db.records import Records, is_due
 
@@ -64,6 +65,7 @@ BEHIND_KEEP = (
     tables.PlaceRead,
     tables.RefusedAccess,
     tables.ErasedPerson,
+    tables.IdentityEvent,
 )
 """Rows that `put` leaves alone: plans are judged first; histories, events and consents are append-only."""
 
@@ -86,7 +88,7 @@ class Grip:
     timezone: ZoneInfo
 
 
-class Door(Records, Expiry, LeaseWriter):
+class Door(IdentityChanges, Records, Expiry, LeaseWriter):
     """The records inside `Store.commit`: read what is locked, write, and leave; the commit follows by itself."""
 
     def __init__(self, session: Session, grip: Grip) -> None:

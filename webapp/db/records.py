@@ -17,6 +17,7 @@ from routing.times import Place
 from webapp.db import rows
 from webapp.db.access import AccessRecords
 from webapp.db.errors import NotFound
+from webapp.db.identity import IdentityRecords
 from webapp.db.kept_runs import KeptRuns, State
 from webapp.db.leases import LeaseReader
 from webapp.db.person import PersonRecords
@@ -98,7 +99,7 @@ class Revision(NamedTuple):
     run: model.Run
 
 
-class Records(AccessRecords, PersonRecords, LeaseReader):
+class Records(AccessRecords, IdentityRecords, PersonRecords, LeaseReader):
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
     def __init__(self, session: Session, timezone: ZoneInfo, kept: KeptRuns | None = None) -> None:
