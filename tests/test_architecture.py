@@ -82,7 +82,7 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.migrations"],
+    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.ownership", "webapp.db.migrations"],
     10: ["webapp.db.records"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
@@ -172,6 +172,7 @@ FLOORS = {
         "webapp.services.call_backs",
     ],
     29: [
+        "webapp.services.access",
         "webapp.services.board",
         "webapp.services.trying",
         "webapp.views.days",
@@ -185,6 +186,7 @@ FLOORS = {
     30: [
         "webapp.views.tablets",
         "webapp.services.alerts",
+        "webapp.views.guard",
         "webapp.views.papers",
         "webapp.views.feeds",
         "webapp.views.steering",

@@ -16,6 +16,7 @@ from routing.pace import Factors
 from routing.times import Place
 from webapp.db import rows
 from webapp.db.errors import NotFound
+from webapp.db.ownership import Ownership
 from webapp.db.tables import (
     AbsentDay,
     Agreement,
@@ -94,7 +95,7 @@ class Revision(NamedTuple):
     run: model.Run
 
 
-class Records:
+class Records(Ownership):
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
     def __init__(self, session: Session, timezone: ZoneInfo) -> None:

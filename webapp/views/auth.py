@@ -14,7 +14,7 @@ from flask_security.password_util import PasswordUtil
 from webapp.config import LANGUAGES
 from webapp.db import tables
 from webapp.services import accounts, signin
-from webapp.views.shared import inside, needs, reading, sign_in_page, town, words
+from webapp.views.shared import anybody, inside, reading, sign_in_page, town, words
 
 pages = Blueprint("auth", __name__)
 
@@ -194,6 +194,7 @@ def _now() -> int:
 
 
 @pages.get("/")
+@anybody
 def home() -> ResponseReturnValue:
     """Lead everybody to their own first page."""
     if not current_user.is_authenticated:
@@ -202,6 +203,7 @@ def home() -> ResponseReturnValue:
 
 
 @pages.post("/language")
+@anybody
 def choose_language() -> ResponseReturnValue:
     """Change the language of the pages, and stay where one was."""
     chosen = request.form.get("language", "")
@@ -213,6 +215,7 @@ def choose_language() -> ResponseReturnValue:
 
 
 @pages.post("/display")
+@anybody
 def choose_display() -> ResponseReturnValue:
     """Change how large the words are, or how strong the contrast, and stay where one was."""
     size, contrast = reading()
@@ -224,4 +227,4 @@ def choose_display() -> ResponseReturnValue:
     return redirect(inside(words("next", LONGEST_ADDRESS).removesuffix("?")))
 
 
-__all__ = ["add_security", "enter", "leave", "needs", "pages", "stay"]
+__all__ = ["add_security", "enter", "leave", "pages", "stay"]

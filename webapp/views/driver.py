@@ -30,7 +30,7 @@ from webapp.services import boarding, dispatching, driving, tablets, watching
 from webapp.services.driving import Change, Manifest, Passenger, Tap, Visit
 from webapp.services.errors import Conflict, Invalid, NotFound, ServiceError
 from webapp.views import days
-from webapp.views.shared import error_text, needs, sign_in_page, town, words, write_clock
+from webapp.views.shared import anybody, error_text, needs, sign_in_page, town, words, write_clock
 from webapp.views.tablets import here, run_closed
 
 pages = Blueprint("driver", __name__)
@@ -114,6 +114,7 @@ def live_manifest(run_id: str) -> ResponseReturnValue:
 
 
 @pages.post("/drive/<run_id>/events")
+@anybody
 def event(run_id: str) -> ResponseReturnValue:
     """Record a tap: sent by the page's script when there is a connection, or as a plain form.
 
@@ -164,6 +165,7 @@ def answer(event_id: str) -> ResponseReturnValue:
 
 
 @pages.get("/drive/app.webmanifest")
+@anybody
 def web_manifest() -> ResponseReturnValue:
     """What a device needs to install the driver's pages."""
     picture = {"type": "image/png"}
