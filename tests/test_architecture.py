@@ -82,7 +82,13 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.db.engines", "webapp.db.rows", "webapp.db.ownership", "webapp.db.migrations"],
+    9: [
+        "webapp.db.engines",
+        "webapp.db.rows",
+        "webapp.db.ownership",
+        "webapp.db.migrations",
+        "webapp.db.migrations.append_only",
+    ],
     10: ["webapp.db.records"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
@@ -151,7 +157,7 @@ FLOORS = {
         "webapp.services.explaining",
     ],
     25: ["webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
-    26: ["webapp.services.driving", "webapp.services.cards", "webapp.services.booking", "webapp.live"],
+    26: ["webapp.services.driving", "webapp.services.rights", "webapp.services.cards", "webapp.services.booking", "webapp.live"],
     27: [
         "webapp.services.papers",
         "webapp.services.family",
@@ -216,8 +222,18 @@ FLOORS = {
     32: ["webapp.views.resident", "webapp.views.dispatcher", "webapp.views.calls", "webapp.demo"],
     33: ["webapp.views.registration"],
     34: ["webapp.app"],
-    35: ["webapp.serving"],
-    36: ["webapp.cli"],
+    35: ["webapp.serving", "webapp.commands.shared"],
+    36: [
+        "webapp.commands.absences",
+        "webapp.commands.areas",
+        "webapp.commands.people",
+        "webapp.commands.planning",
+        "webapp.commands.policies",
+        "webapp.commands.schedules",
+        "webapp.commands.serving",
+    ],
+    37: ["webapp.commands.demo"],
+    38: ["webapp.cli"],
 }
 """Modules by floor: each may import only from floors below its own. A new module is given its floor here."""
 
@@ -247,7 +263,7 @@ HOMES = {
     "geopandas": ("routing",),
     "pyogrio": ("routing",),
     "ortools": ("matching.solver",),
-    "click": ("webapp.cli",),
+    "click": ("webapp.cli", "webapp.commands"),
 }
 """Libraries that may be imported only in the modules or packages named."""
 

@@ -548,7 +548,7 @@ def try_all(ground: Ground, browsers: Mapping[str, Browser], url: str, *, short:
 def open_own(ground: Ground, browsers: Mapping[str, Browser]) -> list[str]:
     """Let everybody open what is theirs; give what was refused to them."""
     asked = ((one, browsers[who].send("GET", one.path)) for who in browsers for one in ground.owned(who))
-    return [f"{one.who}: {one.path}: {answer.status}" for one, answer in asked if answer.status not in (200, 302)]
+    return [f"{one.who}: {one.path}: {answer.status}" for one, answer in asked if answer.status not in (200, 302, 409)]
 
 
 def _fault(one: Attempt, answer: Answer) -> str:

@@ -1,6 +1,7 @@
 """Write the records: what may be done while the runs in question are locked."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -272,6 +273,14 @@ class Door(Records):
         """Delete what is left of tries to sign in from before then."""
         self._session.exec(delete(tables.SignIn).where(col(tables.SignIn.created_at) < before))
         self._session.exec(delete(tables.SignInCount).where(col(tables.SignInCount.starts) < before))
+
+    @contextmanager
+    def erasing(self, reason: str) -> Iterator[None]:
+        """Change or delete, within the block, what is append-only: personal data whose time has come."""
+        self._session.add(tables.Erasure(reason=reason))
+        self._flush()
+        yield
+        self._session.exec(delete(tables.Erasure))
 
     def add_consent(self, consent: tables.Consent) -> bool:
         """Append a consent; False when it was given already, and then nothing changes."""

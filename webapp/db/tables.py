@@ -812,5 +812,14 @@ class RoadChange(SQLModel, table=True):
     unreachable: list[str] = Field(sa_column=_json())
 
 
+class Erasure(SQLModel, table=True):
+    """Why a transaction may change what is append-only: there inside it alone, so that no reader ever sees a row."""
+
+    reason: str = Field(primary_key=True)
+
+
+APPEND_ONLY = (RunEvent, Event, Consent, ConsentEnd, Confirmation, AgreementSignature, RuleChange)
+"""Tables whose rows the database itself lets nobody change or delete, but for an erasure (see `Erasure`)."""
+
 METADATA = SQLModel.metadata
 """Every table of the records, for the migrations."""

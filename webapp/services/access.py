@@ -13,7 +13,7 @@ from webapp import service_day
 from webapp.db.ownership import RunSpan
 from webapp.db.store import NotFound as NoRecord
 from webapp.db.store import Records
-from webapp.services import explaining, proxies
+from webapp.services import accounts, explaining, proxies
 from webapp.services.absences import Person
 from webapp.services.errors import NotFound
 from webapp.town import Town
@@ -28,8 +28,6 @@ LONGEST_LATE = timedelta(hours=12)
 HELPER = "helper"
 """A resident on the pages of somebody for whom they act."""
 ROLES = ("resident", HELPER, "desk", "dispatcher", "driver", "town")
-OF_OPERATORS = frozenset({"dispatcher", "driver"})
-"""Roles that are nothing without an operator. An operator has no administrator beside its dispatchers."""
 
 
 class Relation(StrEnum):
@@ -319,7 +317,7 @@ def _holds(relation: Relation, owner: Owner, actor: Actor) -> bool:
 
 def roles_of(roles: Iterable[str], operator: str | None) -> frozenset[str]:
     """List the roles that count: those of an operator only for who has one."""
-    return frozenset(role for role in roles if operator or role not in OF_OPERATORS)
+    return frozenset(role for role in roles if operator or role not in accounts.OF_OPERATORS)
 
 
 def table() -> str:
