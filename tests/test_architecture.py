@@ -157,7 +157,13 @@ FLOORS = {
         "webapp.services.explaining",
     ],
     25: ["webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
-    26: ["webapp.services.driving", "webapp.services.rights", "webapp.services.cards", "webapp.services.booking", "webapp.live"],
+    26: [
+        "webapp.services.driving",
+        "webapp.services.rights",
+        "webapp.services.cards",
+        "webapp.services.booking",
+        "webapp.live",
+    ],
     27: [
         "webapp.services.papers",
         "webapp.services.family",

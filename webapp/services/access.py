@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from webapp import service_day
 from webapp.db.ownership import RunSpan
@@ -86,9 +87,23 @@ def is_open(town: Town, span: RunSpan, now: datetime) -> bool:
     return begins - OPENS <= now <= until
 
 
-def opens_at(town: Town, span: RunSpan) -> datetime:
-    """Give the instant (UTC) from which a run's driver may read who rides on it."""
-    return service_day.instant_of(span.begins, span.service_date, town.settings.timezone) - OPENS
+class Opening(NamedTuple):
+    """May the driver of a run read now who rides on it, and from when (UTC) is that so?"""
+
+    now: bool
+    since: datetime
+
+
+def openings(town: Town, run_ids: Iterable[str]) -> dict[str, Opening]:
+    """Say of each run whether its driver may read now who rides on it."""
+    now, zone = town.clock(), town.settings.timezone
+    with town.store.read() as records:
+        spans = {run_id: records.run_span(run_id) for run_id in run_ids}
+    return {
+        run_id: Opening(is_open(town, span, now), service_day.instant_of(span.begins, span.service_date, zone) - OPENS)
+        for run_id, span in spans.items()
+        if span
+    }
 
 
 def _run(town: Town, records: Records, run_id: str, _: Actor) -> Owner | None:
@@ -141,12 +156,6 @@ def _member(_: Town, records: Records, key: str, actor: Actor) -> Owner | None:
             guardians = records.list_guardians(operator=operator, member=code)
             return Owner(frozenset({operator}), frozenset(one.user_id for one in guardians))
     return None
-
-
-def _member_code(_: Town, records: Records, code: str, __: Actor) -> Owner | None:
-    """A code is an operator's own word: two operators may use the same for two people."""
-    known = (one.id for one in records.list_operators())
-    return Owner(frozenset(one for one in known if code in records.list_member_codes(one)))
 
 
 def _consent(_: Town, records: Records, consent_id: str, __: Actor) -> Owner | None:
@@ -223,7 +232,6 @@ KINDS: Mapping[str, Kind] = {
         _resident, **_alike(("resident", Relation.OWN), ("desk", Relation.ANY), _DISPATCHERS),
     ),
     "member": Kind("a committed rider, whose guardians own it: absences", _member, **_alike(*_FAMILIES, _DISPATCHERS)),
-    "member code": Kind("a committed rider by the operator's own code", _member_code, **_alike(_DISPATCHERS)),
     "consent": Kind(
         "that somebody is told of rides; of whom, and who is told, may end it",
         _consent, **_alike(*_FAMILIES, _DISPATCHERS),
@@ -273,7 +281,7 @@ FIELDS: Mapping[str, str] = {
     "rider": "resident",
     "user": "resident",
     "others": "resident",
-    "member": "member code",
+    "member": "member",
     "consent": "consent",
     "earlier": "upload",
     "into": "steering",
@@ -285,19 +293,17 @@ LONGEST_NAME = 200
 
 
 def check(town: Town, kind: str, name: str, actor: Actor, *, writes: bool) -> None:
-    """Let somebody see or change a thing. Raises NotFound, and Foreign for one that is there."""
+    """Let somebody see or change a thing; one that is not there is for the page to miss. Raises Foreign."""
     if len(name) > LONGEST_NAME or not name.isprintable():
-        raise NotFound(kind)
+        return
     held = KINDS[kind]
     may = held.changes if writes else held.sees
     with town.store.read() as records:
         try:
             owner = held.owner(town, records, name, actor)
         except NoRecord:
-            owner = None
-    if owner is None:
-        raise NotFound(kind)
-    if not any(_holds(may[role], owner, actor) for role in actor.roles & may.keys()):
+            return
+    if owner and not any(_holds(may[role], owner, actor) for role in actor.roles & may.keys()):
         raise Foreign(kind)
 
 

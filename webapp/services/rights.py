@@ -11,12 +11,12 @@ from webapp.town import Town
 
 def block(town: Town, email: str) -> tables.User:
     """Let somebody in no more, and end every session of theirs. Raises NotFound."""
-    return _change(town, email, lambda door, user: setattr(user, "active", False))
+    return _change(town, email, lambda _, user: setattr(user, "active", False))
 
 
 def unblock(town: Town, email: str) -> tables.User:
     """Let somebody in again. Raises NotFound."""
-    return _change(town, email, lambda door, user: setattr(user, "active", True))
+    return _change(town, email, lambda _, user: setattr(user, "active", True))
 
 
 def give_role(town: Town, email: str, role: str, *, operator: str | None) -> tables.User:

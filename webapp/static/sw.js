@@ -24,6 +24,7 @@ async function page(request) {
   try {
     const answer = await fetch(request);
     if (answer.ok && !answer.redirected) await kept.put(request, answer.clone());
+    else if (answer.status === 404) await kept.delete(request, { ignoreVary: true }); // theirs no more: nor is what was kept
     return answer;
   } catch {
     const last = (await kept.keys()).at(-1);
