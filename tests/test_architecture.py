@@ -95,6 +95,7 @@ FLOORS = {
         "webapp.db.person",
         "webapp.db.lines",
         "webapp.db.identity",
+        "webapp.db.ownership",
     ],
     10: ["webapp.db.engines", "webapp.db.records", "webapp.searching"],
     11: ["webapp.db.door"],
@@ -182,6 +183,7 @@ FLOORS = {
         "webapp.services.factors",
         "webapp.services.passkeys",
         "webapp.services.passwords",
+        "webapp.services.rights",
     ],
     27: [
         "webapp.views.openapi",
@@ -216,10 +218,12 @@ FLOORS = {
         "webapp.views.desk",
         "webapp.views.letters",
         "webapp.views.scripts",
+        "webapp.services.access",
     ],
     30: [
         "webapp.views.tablets",
         "webapp.services.alerts",
+        "webapp.views.guard",
         "webapp.views.papers",
         "webapp.views.feeds",
         "webapp.views.steering",

@@ -40,6 +40,7 @@ from webapp.views import (
     driver,
     factors,
     family,
+    guard,
     letters,
     papers,
     privacy,
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
         WTF_CSRF_CHECK_DEFAULT=True,
         WTF_CSRF_SSL_STRICT=False,
         STATIC_VERSION=version,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
         SEND_FILE_MAX_AGE_DEFAULT=ONE_YEAR,
     )
     app.extensions["noriai"] = live
@@ -122,6 +124,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     app.before_request(_refuse_control_characters)
     app.before_request_funcs[None].insert(0, _take_turn)
     app.teardown_request(_end_turn)
+    guard.add_guard(app)
     app.after_request(_harden)
     app.after_request(_write_down)
     if town is None:
@@ -187,6 +190,7 @@ def _frame() -> dict[str, Any]:
 
 def _add_files(app: Flask) -> None:
     @app.get("/roads/<int:number>.pmtiles")
+    @shared.anybody
     def roads(number: int) -> Response:
         """The road map of one of the areas, in ranges, as MapLibre asks for it."""
         folders = shared.town().settings.area_folders
@@ -195,11 +199,13 @@ def _add_files(app: Flask) -> None:
         return send_from_directory(folders[number], TILES, conditional=True, max_age=3600)
 
     @app.get("/service-worker.js")
+    @shared.anybody
     def service_worker() -> Response:
         """The worker that keeps a driver's last manifest; from the root, so that it may serve every page."""
         return send_from_directory(str(app.static_folder), "sw.js", max_age=0)
 
     @app.get("/push-worker.js")
+    @shared.anybody
     def push_worker() -> Response:
         """The worker that shows messages; apart from the one above, which keeps pages for drivers."""
         return send_from_directory(str(app.static_folder), "push-worker.js", max_age=0)

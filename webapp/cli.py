@@ -30,7 +30,8 @@ PLAIN = {
     "first": "choose a first day from today on",
     "member": "the operator has no member of this code",
     "by": "--by is no address of the desk or of a dispatcher of this operator, and --late is a dispatcher's to say",
-    "operator": "dispatchers and drivers need an --operator that is there: see noriai operator add",
+    "person": "nobody has this address",
+    "operator": "dispatchers and drivers need an --operator that is there, others none: see noriai operator add",
 }
 """Codes of services in words."""
 

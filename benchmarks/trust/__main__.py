@@ -29,6 +29,7 @@ TRIALS: tuple[str, ...] = (
     "load",
     "answers",
     "identity",
+    "access",
 )
 """Modules of this package, in order; each has a `run(bench)` that yields its findings."""
 LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"

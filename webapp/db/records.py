@@ -20,6 +20,7 @@ from webapp.db.errors import NotFound
 from webapp.db.identity import IdentityRecords
 from webapp.db.kept_runs import KeptRuns, State
 from webapp.db.leases import LeaseReader
+from webapp.db.ownership import Ownership
 from webapp.db.person import PersonRecords
 from webapp.db.tables import (
     AbsentDay,
@@ -99,7 +100,7 @@ class Revision(NamedTuple):
     run: model.Run
 
 
-class Records(AccessRecords, IdentityRecords, PersonRecords, LeaseReader):
+class Records(AccessRecords, IdentityRecords, Ownership, PersonRecords, LeaseReader):
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
     def __init__(self, session: Session, timezone: ZoneInfo, kept: KeptRuns | None = None) -> None:

@@ -22,6 +22,7 @@ from webapp.db import tables
 from webapp.db.store import Busy
 from webapp.services import accounts, factors, signin
 from webapp.views.shared import (
+    anybody,
     inside,
     is_without_records,
     must_enrol,
@@ -320,6 +321,7 @@ def _now() -> int:
 
 
 @pages.get("/")
+@anybody
 def home() -> ResponseReturnValue:
     """Lead everybody to their own first page."""
     if not current_user.is_authenticated:
@@ -328,6 +330,7 @@ def home() -> ResponseReturnValue:
 
 
 @pages.post("/language")
+@anybody
 def choose_language() -> ResponseReturnValue:
     """Change the language of the pages, and stay where one was."""
     chosen = request.form.get("language", "")
@@ -339,6 +342,7 @@ def choose_language() -> ResponseReturnValue:
 
 
 @pages.post("/display")
+@anybody
 def choose_display() -> ResponseReturnValue:
     """Change how large the words are, or how strong the contrast, and stay where one was."""
     size, contrast = reading()

@@ -10,7 +10,7 @@ from webapp.db import tables
 from webapp.services import reach
 from webapp.services.errors import Invalid
 from webapp.views.riders import for_self
-from webapp.views.shared import clock_time, error_text, needs, town, words, written
+from webapp.views.shared import anybody, clock_time, error_text, needs, town, words, written
 
 pages = Blueprint("channels", __name__)
 hooks = Blueprint("hooks", __name__)
@@ -113,6 +113,7 @@ def unsubscribe(rider: tables.User) -> ResponseReturnValue:
 
 
 @hooks.post("/line")
+@anybody
 def hear_line() -> ResponseReturnValue:
     """Hear from LINE who sent which code; LINE signs what it says, so it needs no token of a form."""
     request.max_content_length = LARGEST_HOOK

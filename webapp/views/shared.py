@@ -1,16 +1,16 @@
 """What every page needs: the town behind it, who may see it, and how times, money and distances are written."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
-from functools import wraps
-from typing import Any, ParamSpec, cast
+from typing import Any, cast
 from unicodedata import normalize
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal
-from flask import abort, current_app, g, redirect, request, session, url_for
+from flask import current_app, g, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -27,7 +27,7 @@ from webapp.services import accounts, places, proxies, signin, trips, watching, 
 from webapp.services.errors import Invalid, NotFound
 from webapp.town import Town
 
-P = ParamSpec("P")
+View = Callable[..., ResponseReturnValue]
 OTHERS = frozenset({Rule.APART, Rule.ACCOMPANIED})
 """Rules about other riders: whoever asks is told nothing of them, not even which rule it was."""
 TIMED = frozenset(
@@ -69,21 +69,61 @@ def reading() -> tuple[str, str]:
     return session.get("text_size", ""), session.get("contrast", "")
 
 
-def needs(*roles: str) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
-    """Let only people of these roles in; strangers are asked to sign in, others are told nothing (404)."""
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whom a page lets in, which `webapp.views.guard` sees to: people of some roles; without roles, everybody.
 
-    def guard(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
-        @wraps(view)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-            if not current_user.is_authenticated:
-                return redirect(sign_in_page(next=request.path if request.method == "GET" else "/"))
-            if not set(roles) & set(current_user.role_names):
-                abort(404)
-            return view(*args, **kwargs)
+    about_rider: it is about whoever is acted for, by the desk or, where `helpers` may, by who helps. fields: of its
+    form, those that name another kind of thing here than elsewhere, or none ("").
+    """
 
-        return guarded
+    roles: frozenset[str]
+    about_rider: bool = False
+    helpers: bool = True
+    fields: Mapping[str, str] = field(default_factory=dict)
 
-    return guard
+
+def needs(*roles: str) -> Callable[[View], View]:
+    """Let only people of these roles in: strangers are asked to sign in, others are told nothing (404)."""
+
+    def declare(view: View) -> View:
+        known = admission(view)
+        both = frozenset(roles) & known.roles if known else frozenset(roles)
+        return _admit(view, replace(known or Admission(both), roles=both))
+
+    return declare
+
+
+def anybody(view: View) -> View:
+    """Let everybody in: the page finds out by itself who asks, or tells nothing of anybody."""
+    return _admit(view, Admission(frozenset()))
+
+
+def about_rider(view: View, *, helpers: bool) -> View:
+    """Say that a page is about whoever is acted for, and whether those who help may open it."""
+    known = admission(view) or Admission(frozenset({"resident", "desk"}))
+    return _admit(view, replace(known, about_rider=True, helpers=helpers))
+
+
+def sends(**fields: str) -> Callable[[View], View]:
+    """Say what fields of a form name, where they name another thing elsewhere; "" for no thing of anybody's."""
+
+    def declare(view: View) -> View:
+        known = admission(view)
+        assert known is not None, f"{view.__name__}: say first whom the page needs"
+        return _admit(view, replace(known, fields={**known.fields, **fields}))
+
+    return declare
+
+
+def admission(view: Callable[..., Any]) -> Admission | None:
+    """Give whom a page lets in, if that was said."""
+    return getattr(view, "admission", None)
+
+
+def _admit(view: View, admitted: Admission) -> View:
+    view.admission = admitted  # type: ignore[attr-defined]
+    return view
 
 
 def sign_in_page(**said: Any) -> str:

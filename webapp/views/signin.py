@@ -9,7 +9,7 @@ from webapp.db import tables
 from webapp.services import cards, signin
 from webapp.services.errors import Gone, Invalid
 from webapp.views.auth import device, enter, leave, stay
-from webapp.views.shared import error_text, inside, language, needs, sign_in_page, town, words
+from webapp.views.shared import anybody, error_text, inside, language, needs, sign_in_page, town, words
 
 pages = Blueprint("signin", __name__)
 
@@ -17,6 +17,7 @@ LONGEST_TOKEN = 64
 
 
 @pages.get("/sign-in")
+@anybody
 def start() -> ResponseReturnValue:
     """Ask for an e-mail address or a phone number."""
     ways = signin.ways(town())
@@ -27,6 +28,7 @@ def start() -> ResponseReturnValue:
 
 
 @pages.post("/sign-in")
+@anybody
 def begin() -> ResponseReturnValue:
     """Send a code; what is answered tells nobody whether the address is known."""
     ways, said = signin.ways(town()), words("address")
@@ -41,6 +43,7 @@ def begin() -> ResponseReturnValue:
 
 
 @pages.get("/sign-in/code")
+@anybody
 def code() -> ResponseReturnValue:
     """Ask for the six digits."""
     if "sign_in" not in session:
@@ -49,6 +52,7 @@ def code() -> ResponseReturnValue:
 
 
 @pages.post("/sign-in/code")
+@anybody
 def try_code() -> ResponseReturnValue:
     """Try the six digits."""
     if "sign_in" not in session:
@@ -63,12 +67,14 @@ def try_code() -> ResponseReturnValue:
 
 
 @pages.get("/sign-in/link/<token>")
+@anybody
 def link(token: str) -> ResponseReturnValue:
     """Wait for a press of a button: programs that read mail open every link, and must not use it up."""
     return render_template("auth/link.html", token=token)
 
 
 @pages.post("/sign-in/link/<token>")
+@anybody
 def use_link(token: str) -> ResponseReturnValue:
     """Use a link up."""
     try:
@@ -79,12 +85,14 @@ def use_link(token: str) -> ResponseReturnValue:
 
 
 @pages.get("/card/<token>")
+@anybody
 def card(token: str) -> ResponseReturnValue:
     """Ask for the PIN of a card, whether or not there is one."""
     return render_template("auth/card.html", token=token, errors={})
 
 
 @pages.post("/card/<token>")
+@anybody
 def use_card(token: str) -> ResponseReturnValue:
     """Try the PIN of a card."""
     try:
@@ -96,6 +104,7 @@ def use_card(token: str) -> ResponseReturnValue:
 
 
 @pages.get("/sign-in/who")
+@anybody
 def who() -> ResponseReturnValue:
     """Ask who of a household it is; where only one person can be meant, go on."""
     people = _people()
@@ -105,6 +114,7 @@ def who() -> ResponseReturnValue:
 
 
 @pages.post("/sign-in/who")
+@anybody
 def choose() -> ResponseReturnValue:
     """Remember who of a household it is."""
     people, chosen = _people(), words("person")
@@ -115,12 +125,14 @@ def choose() -> ResponseReturnValue:
 
 
 @pages.get("/sign-in/phone")
+@anybody
 def phone() -> ResponseReturnValue:
     """Ask whose phone it is: that tells how long they stay signed in."""
     return render_template("auth/phone.html", name=_person().name)
 
 
 @pages.post("/sign-in/phone")
+@anybody
 def finish() -> ResponseReturnValue:
     """Sign in; a phone of which nothing was said counts as shared."""
     person, onward = _person(), inside(session.get("next", ""))
