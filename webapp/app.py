@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from routing.area import TILES
 from routing.times import RoadError
+from webapp import logs, production
 from webapp.config import LANGUAGES, Settings, read_settings
 from webapp.db.store import Busy
 from webapp.db.store import NotFound as NoRecord
@@ -37,6 +38,7 @@ from webapp.views import (
     driver,
     family,
     letters,
+    operations,
     papers,
     registration,
     resident,
@@ -51,6 +53,8 @@ from webapp.warming import warm_requests
 LARGEST_UPLOAD = 20 * 2**20
 STATIC = Path(__file__).parent / "static"
 ONE_YEAR = 365 * 86_400
+HSTS = f"max-age={2 * ONE_YEAR}"
+"""Two years, for this name alone: the town's other sites decide for themselves."""
 CSP = (
     "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -64,6 +68,9 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     new roads by itself; whoever brings a town does that, if it is to be done.
     """
     if town is None:
+        settings = settings or read_settings()
+        logs.write_to(form=settings.log)
+        production.refuse_unsafe(settings)
         warm_requests()
     live = town if isinstance(town, LiveTown) else LiveTown(town or open_town(settings or read_settings()))
     served = live.now().settings
@@ -71,6 +78,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     app = Flask(__name__, static_url_path=f"/static/{version}")
     app.config.update(
         SECRET_KEY=served.secret_key,
+        SECRET_KEY_FALLBACKS=[*served.old_secret_keys],
         SECURITY_PASSWORD_SALT=served.secret_key,
         MAX_CONTENT_LENGTH=LARGEST_UPLOAD + 2**20,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -83,6 +91,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
         SEND_FILE_MAX_AGE_DEFAULT=ONE_YEAR,
     )
     app.extensions["noriai"] = live
+    operations.watch_over(app)
     if served.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, *[served.proxies] * 3)  # type: ignore[method-assign]
     Babel(app, locale_selector=shared.language, default_translation_directories="locale")
@@ -220,6 +229,11 @@ def _refuse_control_characters() -> ResponseReturnValue | None:
 
 
 def _harden(response: Response) -> Response:
+    if shared.town().settings.https:
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Content-Security-Policy", CSP)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")

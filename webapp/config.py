@@ -16,6 +16,9 @@ LOCALES = {"en": "en_GB", "sv": "sv_FI"}
 """Whose way of writing dates, times and amounts is meant, where the bare language does not say it."""
 PUSH_SERVICES = ("fcm.googleapis.com", "push.services.mozilla.com", "notify.windows.com", "push.apple.com")
 """Hosts, and those below them, that the browsers of today name for their messages."""
+LOG_FORMS = ("text", "json")
+OWN_KEY = "secret-key"
+"""Where a home keeps its own secret key."""
 MOST_DAYS = 120
 MOST_PROXIES = 9
 
@@ -39,11 +42,13 @@ class Settings:
     proxies: how many reverse proxies stand in front and tell by whom a page is asked for.
     https: whether the site is reached by https (cookies are then sent over https only).
     geocoder: kind:address of an online geocoder, empty where what people type must not leave the house.
+    old_secret_keys: keys of before, latest first: what they signed is still believed. log: how events are written,
+    "text" or "json". metrics_token: what a reader of the metrics has to say; empty where nobody reads them.
     """
 
     home: Path
-    database_url: str
-    secret_key: str
+    database_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
     area: tuple[str, ...] = ("helsinki",)
     timezone: ZoneInfo = ZoneInfo("Europe/Helsinki")
     language: str = "en"
@@ -66,6 +71,9 @@ class Settings:
     line_secret: str = field(default="", repr=False)
     line_address: str = "https://api.line.me/v2/bot/message/push"
     push_services: tuple[str, ...] = PUSH_SERVICES
+    old_secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    log: str = "text"
+    metrics_token: str = field(default="", repr=False)
 
     @property
     def area_folders(self) -> tuple[Path, ...]:
@@ -86,10 +94,11 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
     folder = home or _home(env)
     folder.mkdir(parents=True, exist_ok=True)
     default = Settings(folder, f"sqlite:///{folder / 'noriai.db'}", "")
+    address = _site_address(env.get("NORIAI_ADDRESS", default.address))
     return Settings(
         home=folder,
         database_url=env.get("NORIAI_DATABASE_URL", default.database_url),
-        secret_key=env.get("NORIAI_SECRET_KEY") or _own_secret(folder / "secret-key"),
+        secret_key=env.get("NORIAI_SECRET_KEY") or _own_secret(folder / OWN_KEY),
         area=_area_names(env.get("NORIAI_AREA", "")) or default.area,
         timezone=_timezone(env.get("NORIAI_TIMEZONE", default.timezone.key)),
         language=_language(env.get("NORIAI_LANGUAGE", default.language)),
@@ -98,9 +107,9 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         policy=env.get("NORIAI_POLICY", default.policy),
         smtp=env.get("NORIAI_SMTP", default.smtp),
         mail_from=env.get("NORIAI_MAIL_FROM", default.mail_from),
-        https=env.get("NORIAI_HTTPS", "").lower() in {"1", "true", "yes"},
+        https=_is_https(env.get("NORIAI_HTTPS", ""), address),
         geocoder=env.get("NORIAI_GEOCODER", default.geocoder),
-        address=_site_address(env.get("NORIAI_ADDRESS", default.address)),
+        address=address,
         sms=env.get("NORIAI_SMS", default.sms),
         sms_authorization=env.get("NORIAI_SMS_AUTHORIZATION", default.sms_authorization),
         sms_body=env.get("NORIAI_SMS_BODY", default.sms_body),
@@ -112,6 +121,9 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         line_secret=env.get("NORIAI_LINE_SECRET", default.line_secret),
         line_address=_line_address(env.get("NORIAI_LINE_ADDRESS", default.line_address)),
         push_services=_hosts(env.get("NORIAI_PUSH_SERVICES", "")) or default.push_services,
+        old_secret_keys=tuple(env.get("NORIAI_OLD_SECRET_KEYS", "").split()),
+        log=_log_form(env.get("NORIAI_LOG", default.log)),
+        metrics_token=env.get("NORIAI_METRICS_TOKEN", default.metrics_token),
     )
 
 
@@ -164,6 +176,17 @@ def _site_address(text: str) -> str:
             f"NORIAI_ADDRESS is {text!r}: write the address of the site, such as https://rides.example.org"
         )
     return text.rstrip("/")
+
+
+def _is_https(said: str, address: str) -> bool:
+    """Is the site reached by https? As is said, else as its address says."""
+    return said.lower() in {"1", "true", "yes"} if said else address.startswith("https://")
+
+
+def _log_form(text: str) -> str:
+    if text not in LOG_FORMS:
+        raise ValueError(f"NORIAI_LOG is {text!r}: write one of {', '.join(LOG_FORMS)}")
+    return text
 
 
 def _smtp_tls(text: str) -> str:

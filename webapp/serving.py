@@ -1,17 +1,19 @@
-"""The site behind its web server, and the work that goes on beside it: mail, the runs of each day, and new roads."""
+"""The site behind its own web server, and what goes on beside it: mail, the runs of each day, and new roads."""
 
 import logging
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from waitress import serve as run_server
-
 from routing.times import RoadError
+from webapp import logs, metrics, production
 from webapp.app import create_app
 from webapp.db.store import StoreError
 from webapp.frontend.build_assets import list_missing
+from webapp.http_server import Server
 from webapp.live import LiveTown
 from webapp.services import family, messages, schedules, series, waiting, watching
 from webapp.services.errors import ServiceError
@@ -26,6 +28,8 @@ MAIL_EVERY, NEWS_EVERY, WAITING_EVERY, ALARMS_EVERY, DAYS_EVERY = 5.0, 10.0, 30.
 that nobody closed, and at the calendar."""
 CONNECTIONS = 1000
 """Open pages that keep a connection: each driver's keeps one, and select() would stop at 1024 files."""
+FINISH_WITHIN = 30.0
+"""Seconds that requests and jobs in work are given once the process was asked to end."""
 
 
 def serve(
@@ -36,10 +40,14 @@ def serve(
     hints: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Serve a town's site until the process is ended; `hints` tell on the sign-in page who may sign in.
+    """Serve a town's site until the process is asked to end (SIGTERM, SIGINT); what is in work is finished first.
 
-    progress: hears how far the search is ready (done, of) before the first request is answered.
+    hints: tell on the sign-in page who may sign in. progress: hears how far the search is ready (done, of) before the
+    first request is answered. Raises production.Unsafe where others could reach a site with unsafe settings.
     """
+    settings = live.now().settings
+    production.refuse_unsafe(settings, [host])
+    logs.write_to(form=settings.log)
     warm_requests(progress)
     site = create_app(town=live)
     missing = list_missing(Path(str(site.static_folder)) / "vendor")
@@ -50,19 +58,50 @@ def serve(
         site.jinja_env.globals["hints"] = hints
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each waiting page would drown the rest
     threading.Thread(target=warm, daemon=True).start()  # re-planning is asked for later, if at all
-    stopped = threading.Event()
-    for seconds, work in (
-        (MAIL_EVERY, messages.deliver),
-        (NEWS_EVERY, family.tell),
-        (WAITING_EVERY, waiting.attendant()),
-        (ALARMS_EVERY, watching.raise_alarms),
-        (DAYS_EVERY, _extend_days),
-    ):
-        threading.Thread(target=_every, args=(stopped, seconds, work, live), daemon=True).start()
-    live.watch(stopped)
-    reach = {"host": host, "port": port, "connection_limit": CONNECTIONS, "asyncore_use_poll": True}
-    run_server(site, threads=THREADS, ident="noriai", **reach)
-    stopped.set()
+    server = Server(
+        site,
+        patience=FINISH_WITHIN,
+        host=host,
+        port=port,
+        threads=THREADS,
+        ident="noriai",
+        connection_limit=CONNECTIONS,
+    )
+    _stop_on_signals(server)
+    jobs = _start_jobs(live)
+    finished = server.run(live.stopping.set)
+    for job in jobs:
+        job.join(FINISH_WITHIN)
+    LOG.info("ended" if finished and not any(job.is_alive() for job in jobs) else "ended with something unfinished")
+
+
+def _stop_on_signals(server: Server) -> None:
+    """Let the service end in order when the system or a person says so; where there are no signals, nobody does."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+def _start_jobs(live: LiveTown) -> list[threading.Thread]:
+    """Start the work beside the requests; each piece ends after what it is doing once the town is stopping."""
+    jobs = [
+        threading.Thread(target=_every, args=(live, seconds, work, name), daemon=True)
+        for name, seconds, work in (
+            ("messages", MAIL_EVERY, messages.deliver),
+            ("news", NEWS_EVERY, family.tell),
+            ("waiting", WAITING_EVERY, waiting.attendant()),
+            ("alarms", ALARMS_EVERY, watching.raise_alarms),
+            ("days", DAYS_EVERY, _extend_days),
+        )
+    ]
+    for job in jobs:
+        job.start()
+    return [*jobs, live.watch()]
 
 
 def _extend_days(town: Town) -> int:
@@ -70,12 +109,15 @@ def _extend_days(town: Town) -> int:
     return schedules.extend(town) + series.extend(town)
 
 
-def _every(stopped: threading.Event, seconds: float, work: Callable[[Town], int], live: LiveTown) -> None:
+def _every(live: LiveTown, seconds: float, work: Callable[[Town], int], name: str) -> None:
     """Do some work at once and then every so many seconds; what fails is said in the log and tried again next time."""
     while True:
         try:
             work(live.now())
         except (StoreError, ServiceError, RoadError):
-            LOG.exception("%s will be tried again", work.__name__)
-        if stopped.wait(seconds):
+            metrics.job_failed(name)
+            LOG.exception("%s will be tried again", name)
+        else:
+            metrics.job_done(name)
+        if live.stopping.wait(seconds):
             return

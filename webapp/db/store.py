@@ -17,7 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col, select
 
 from routing.times import TravelTimes
-from webapp.db import tables
+from webapp import metrics
+from webapp.db import health, tables
 from webapp.db.door import Door, Grip, RunHead
 from webapp.db.engines import lost_a_race, open_database
 from webapp.db.errors import Busy, NotFound, PromiseBroken, StoreError
@@ -72,6 +73,22 @@ class Store:
         except OperationalError as error:
             raise StoreError(f"{self._database.engine.url!r} cannot be opened: {error.orig}") from error
 
+    def examine(self) -> health.Health:
+        """Ask the database how it is. Raises StoreError where it does not answer."""
+        try:
+            with self._database.snapshot() as connection:
+                return health.examine(connection)
+        except (DBAPIError, PoolTimeout) as error:
+            raise StoreError("the database does not answer") from error
+
+    def backlog(self) -> health.Backlog:
+        """Count what still has to be told. Raises StoreError where the database does not answer."""
+        try:
+            with self._database.snapshot() as connection, Session(connection) as session:
+                return health.count_backlog(session, self._clock())
+        except (DBAPIError, PoolTimeout) as error:
+            raise StoreError("the database does not answer") from error
+
     def close(self) -> None:
         self._database.engine.dispose()
 
@@ -82,8 +99,10 @@ class Store:
             with self._database.snapshot() as connection, Session(connection, expire_on_commit=False) as session:
                 yield Records(session, self._timezone)
         except PoolTimeout as late:
+            metrics.database_failed(late)
             raise Busy("every connection is in use") from late
         except DBAPIError as error:
+            metrics.database_failed(error)
             if lost_a_race(error):
                 raise Busy("the records are being written") from error
             raise
@@ -111,10 +130,13 @@ class Store:
             try:
                 return self._attempt(change, grip, people, deadline - monotonic())
             except PoolTimeout as late:
+                metrics.database_failed(late)
                 raise Busy("every connection is in use") from late
             except IntegrityError as error:
+                metrics.database_failed(error)
                 raise StoreError(_rule_of(error)) from error
             except DBAPIError as error:
+                metrics.database_failed(error)
                 if not lost_a_race(error):
                     raise
                 if not left or monotonic() >= deadline:
@@ -123,12 +145,14 @@ class Store:
         raise AssertionError("the last try answers or raises")
 
     def _attempt(self, change: Callable[[Door], T], grip: Grip, riders: list[str], seconds: float) -> T:
+        asked = monotonic()
         with (
             self._database.alone(seconds, locks=self._locks) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
             if self._locks:
                 _lock(session, grip.locked, riders)
+            metrics.waited(monotonic() - asked)
             return change(Door(session, grip))
 
 
