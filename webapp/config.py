@@ -76,6 +76,11 @@ class Settings:
     metrics_token: str = field(default="", repr=False)
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """Every secret key that is believed, the one that signs first."""
+        return (self.secret_key, *self.old_secret_keys)
+
+    @property
     def area_folders(self) -> tuple[Path, ...]:
         return tuple(self.areas / name for name in self.area)
 
