@@ -59,7 +59,7 @@ FLOORS = {
         "matching.retiming",
     ],
     5: ["routing.network", "routing.snapping", "matching.insertion", "matching.explain", "matching.plan"],
-    6: ["routing.engine", "routing.graph", "matching.offers", "matching.rescheduling"],
+    6: ["routing.engine", "routing.graph", "matching.offers", "matching.rescheduling", "matching.verification"],
     7: [
         "routing.atlas",
         "matching.solver",
@@ -73,6 +73,7 @@ FLOORS = {
     ],
     8: [
         "webapp",
+        "webapp.apart",
         "webapp.pushing",
         "webapp.line",
         "webapp.logs",
@@ -86,11 +87,21 @@ FLOORS = {
         "webapp.db.tables",
         "webapp.db.errors",
     ],
-    9: ["webapp.gunicorn_conf", "webapp.db.engines", "webapp.db.rows", "webapp.db.migrations"],
-    10: ["webapp.db.health", "webapp.db.records"],
+    9: [
+        "webapp.gunicorn_conf",
+        "webapp.db.engines",
+        "webapp.db.rows",
+        "webapp.db.migrations",
+        "webapp.db.migrations.append_only",
+        "webapp.db.leases",
+        "webapp.searcher",
+    ],
+    10: ["webapp.db.health", "webapp.db.records", "webapp.searching"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
     13: [
+        "webapp.leasing",
+        "webapp.waking",
         "webapp.local_names",
         "webapp.geocoding",
         "webapp.texting",
@@ -102,8 +113,9 @@ FLOORS = {
         "webapp.files.kinds",
         "webapp.files.messages",
         "webapp.files.answers",
+        "webapp.db.backups",
     ],
-    14: ["webapp.files.dates", "webapp.files.sheets"],
+    14: ["webapp.files.dates", "webapp.files.sheets", "webapp.backups"],
     15: [
         "webapp.files.biff",
         "webapp.files.opendocument",
@@ -177,6 +189,8 @@ FLOORS = {
         "webapp.services.call_backs",
     ],
     29: [
+        "webapp.working",
+        "webapp.doctoring",
         "webapp.services.board",
         "webapp.services.trying",
         "webapp.views.operations",
@@ -207,6 +221,7 @@ FLOORS = {
         "webapp.views.cards",
         "webapp.views.call_backs",
         "webapp.views.city",
+        "webapp.commands.work",
     ],
     31: [
         "webapp.views.driver",
@@ -220,8 +235,20 @@ FLOORS = {
     32: ["webapp.views.resident", "webapp.views.dispatcher", "webapp.views.calls", "webapp.demo"],
     33: ["webapp.views.registration"],
     34: ["webapp.app"],
-    35: ["webapp.serving"],
-    36: ["webapp.cli"],
+    35: ["webapp.serving", "webapp.commands.shared"],
+    36: [
+        "webapp.commands.absences",
+        "webapp.commands.areas",
+        "webapp.commands.backups",
+        "webapp.commands.doctor",
+        "webapp.commands.people",
+        "webapp.commands.planning",
+        "webapp.commands.policies",
+        "webapp.commands.schedules",
+        "webapp.commands.serving",
+    ],
+    37: ["webapp.commands.demo"],
+    38: ["webapp.cli"],
 }
 """Modules by floor: each may import only from floors below its own. A new module is given its floor here."""
 
@@ -253,7 +280,8 @@ HOMES = {
     "geopandas": ("routing",),
     "pyogrio": ("routing",),
     "ortools": ("matching.solver",),
-    "click": ("webapp.cli",),
+    "click": ("webapp.cli", "webapp.commands"),
+    "huey": ("webapp.waking",),
 }
 """Libraries that may be imported only in the modules or packages named."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.webapp.conftest import HELSINKI
-from webapp.cli import DEMO, _show
+from webapp.commands.demo import DEMO, _show
 from webapp.db.store import Store
 from webapp.db.tables import Operator
 from webapp.town import utc_now

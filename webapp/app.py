@@ -1,6 +1,7 @@
 """The one place where the rooms meet: settings, records, roads and pages become a site."""
 
 import hashlib
+import logging
 import secrets
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from routing.area import TILES
 from routing.times import RoadError
 from webapp import logs, production
 from webapp.config import LANGUAGES, Settings, read_settings
-from webapp.db.store import Busy
+from webapp.db.store import Busy, Unavailable
 from webapp.db.store import NotFound as NoRecord
 from webapp.live import LiveTown
 from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed, NotFound, ServiceError, TooMany
@@ -48,8 +49,10 @@ from webapp.views import (
     steering,
     tablets,
 )
+from webapp.waking import Bell
 from webapp.warming import warm_requests
 
+LOG = logging.getLogger(__name__)
 LARGEST_UPLOAD = 20 * 2**20
 STATIC = Path(__file__).parent / "static"
 ONE_YEAR = 365 * 86_400
@@ -109,6 +112,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     app.before_request(_refuse_control_characters)
     app.after_request(_harden)
     if town is None:
+        live.now().store.on_work = Bell(served).ring  # those who work are other processes
         live.watch()
     return app
 
@@ -157,8 +161,9 @@ def _frame() -> dict[str, Any]:
     """What `base.html` expects on every page."""
     spoken = shared.language()
     served = shared.town()
+    nav = shared.navigation()
     return {
-        "nav": alerts.with_count(shared.navigation()),
+        "nav": nav if shared.is_without_records() else alerts.with_count(nav),
         "languages": [(code, name, code == spoken) for code, name in LANGUAGES.items()],
         "reading": shared.reading(),
         "desk_phone": served.settings.desk_phone,
@@ -208,17 +213,31 @@ def _add_errors(app: Flask) -> None:
 
 def _sorry(error: Exception, status: int) -> ResponseReturnValue:
     said = shared.error_text(str(error)) if isinstance(error, ServiceError) else ""
-    return render_template("error.html", status=status, said=said), status
+    return _page(status, said), status
 
 
 def _refused(error: HTTPException) -> ResponseReturnValue:
     """Keep what the protocol wants beside the page, such as the methods that an address does take."""
     kept = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
-    return render_template("error.html", status=error.code or 500, said=""), error.code or 500, kept
+    return _page(error.code or 500), error.code or 500, kept
 
 
-def _busy(_: Busy) -> ResponseReturnValue:
-    return render_template("error.html", status=503, said=""), 503, {"Retry-After": "3"}
+def _busy(error: Busy) -> ResponseReturnValue:
+    """Say when to try again; a page that says so must not ask the records itself."""
+    shared.go_without_records()
+    gone = isinstance(error, Unavailable)
+    if gone:
+        LOG.error("the records are out of reach: %s", error)
+    return _page(503, gone=gone), 503, {"Retry-After": "5" if gone else "3"}
+
+
+def _page(status: int, said: str = "", *, gone: bool = False) -> str:
+    """Write what went wrong; where the records fail meanwhile, without what stands in them."""
+    try:
+        return render_template("error.html", status=status, said=said, gone=gone)
+    except Busy:
+        shared.go_without_records()
+        return render_template("error.html", status=status, said=said, gone=gone)
 
 
 def _refuse_control_characters() -> ResponseReturnValue | None:

@@ -4,6 +4,7 @@ Each worker opens its own roads, threads and connections, so nothing is loaded b
 takes over new code and settings. On a reload the old workers go on answering until one of the new ones is ready.
 """
 
+import logging
 import multiprocessing
 import os
 import shutil
@@ -99,6 +100,7 @@ def post_worker_init(worker: Any) -> None:
         leave_now(number, None)
 
     signal.signal(signal.SIGTERM, stop)
+    logging.getLogger("webapp").info("worker %d is answering", worker.pid)
 
 
 def _answers() -> None:

@@ -6,7 +6,7 @@ a folder (`PROMETHEUS_MULTIPROC_DIR`), and whoever is asked adds up those of all
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,10 +37,6 @@ _searches = Histogram("noriai_search_seconds", "Seconds of a search for free sea
 _bookings = Counter("noriai_bookings", "Bookings confirmed (each time it is asked), or refused.", ["result"])
 _locks = Histogram("noriai_lock_wait_seconds", "Seconds until a writer had its locks.", buckets=QUICK)
 _faults = Counter("noriai_database_errors", "What went wrong with the database.", ["error"])
-_job_at = Gauge(
-    "noriai_job_last_success_timestamp_seconds", "When a job last ended well.", ["job"], multiprocess_mode="max"
-)
-_job_faults = Counter("noriai_job_failures", "Jobs that failed and will be tried again.", ["job"])
 _memory = Gauge("noriai_memory_bytes", "Memory held by a process.", multiprocess_mode="liveall")
 _started = Gauge("noriai_start_timestamp_seconds", "When a process began.", multiprocess_mode="livemin")
 _started.set(time.time())
@@ -52,7 +48,7 @@ class Reading:
 
     name: str
     meaning: str
-    values: dict[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
     label: str = ""
 
 
@@ -92,16 +88,6 @@ def waited(seconds: float) -> None:
 def database_failed(error: Exception) -> None:
     """Count a fault of the database by its class."""
     _faults.labels(type(error).__name__).inc()
-
-
-def job_done(job: str) -> None:
-    """Note that a job ended well just now."""
-    _job_at.labels(job).set_to_current_time()
-
-
-def job_failed(job: str) -> None:
-    """Count a job that failed."""
-    _job_faults.labels(job).inc()
 
 
 def exposition(readings: Iterable[Reading]) -> bytes:

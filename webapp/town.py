@@ -20,12 +20,15 @@ from routing.times import NO_WAY
 from webapp import freezing, service_day, town_rules
 from webapp.config import Settings
 from webapp.db import tables
-from webapp.db.store import Store
+from webapp.db.store import Store, StoreError
 from webapp.geocoding import Geocoder
 from webapp.holiday_tables import Holidays, read_holidays
 from webapp.local_names import LocalNames
 from webapp.resources import data_path
 from webapp.texting import TextGateway
+
+MADE = "records-made"
+"""File in the home folder that names the databases in which this installation has records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> To
     """
     rules = town_rules.load(data_path("policies", settings.policy))
     store = Store(settings.database_url, clock=clock, timezone=settings.timezone)
-    store.migrate()
+    _open_records(store, settings.home / MADE)
     with store.read() as records:
         switched_on = in_force(records.list_rule_changes(), service_day.today(clock(), settings.timezone))
     rules = switched_on.rules if switched_on else rules
@@ -130,6 +133,22 @@ def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> To
         geocoder=Geocoder(settings.geocoder) if settings.geocoder else None,
         texting=_texting(settings) if settings.sms else None,
     )
+
+
+def _open_records(store: Store, made: Path) -> None:
+    """Bring the records up to date; where records were before, an empty place is a loss, and never filled silently.
+
+    made: file that names where this installation has made records. Raises StoreError.
+    """
+    known = made.read_text(encoding="utf-8").splitlines() if made.exists() else []
+    try:
+        store.migrate(anew=store.address not in known)
+    except StoreError as error:
+        if store.address in known:
+            raise StoreError(f"{error}; restore a backup (noriai restore), or delete {made} to begin anew") from error
+        raise
+    if store.address not in known:
+        made.write_text("".join(f"{line}\n" for line in [*known, store.address]), encoding="utf-8")
 
 
 def _texting(settings: Settings) -> TextGateway:

@@ -73,7 +73,7 @@ def test_alive_asks_no_database_and_ready_does(site: Flask, town: Town, monkeypa
 
 def test_not_ready_where_tables_are_of_another_version(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "LOOK_EVERY", -1)
-    monkeypatch.setattr(database, "head", lambda: "r9999")
+    monkeypatch.setattr(database, "newest", lambda: "r9999")
     answer = get(site, "/readyz")
     assert (answer.status_code, answer.text) == (
         503,

@@ -11,6 +11,7 @@ from tests.webapp.conftest import Clock
 from tests.webapp.small_town import EIGHT, KAMP, LIISANKATU, MINUTE, MONDAY, RAUTATIENTORI
 from tests.webapp.wishes import ask, book, count_rows, free, newcomer
 from webapp import cli
+from webapp.commands import policies
 from webapp.resources import data_path
 from webapp.services.trying import Trial, try_rules
 from webapp.town import Town
@@ -62,7 +63,7 @@ def test_a_request_is_asked_again_on_the_runs_as_they_were_then(town: Town) -> N
 def test_counts_that_could_point_at_somebody_are_not_told(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(2):
         book(town, newcomer(town, f"Neighbour {n}"), key=str(n), ends=(LIISANKATU, RAUTATIENTORI))
-    monkeypatch.setattr(cli, "_open", lambda: town)
+    monkeypatch.setattr(policies, "open_the_town", lambda: town)
     file = data_path("policies", "akkeshi.toml")
     said = CliRunner().invoke(cli.main, ["policy", "try", str(file), "--since", "2026-11-23"])
     assert said.exit_code == 0, said.output

@@ -5,16 +5,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, or_, text
 from sqlmodel import Session, col, select
 
 from webapp.db import tables
 from webapp.db.engines import wal_is_sound
+from webapp.db.migrations import newest, revision_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +37,11 @@ class Health:
 
 def examine(connection: Connection) -> Health:
     """Ask a database how it is, without writing anything."""
-    revision = find_revision(connection)
-    at_head = revision == head()
+    revision = revision_of(connection)
+    at_head = revision == newest()
     if connection.dialect.name == "sqlite":
         return _examine_sqlite(connection, revision, at_head=at_head)
     return _examine_postgresql(connection, revision, at_head=at_head)
-
-
-def find_revision(connection: Connection) -> str:
-    """Name the last migration that was made; empty where none was."""
-    return MigrationContext.configure(connection).get_current_revision() or ""
-
-
-@cache
-def head() -> str:
-    """Name the last migration of this version."""
-    return ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head() or ""
 
 
 def _examine_sqlite(connection: Connection, revision: str, *, at_head: bool) -> Health:

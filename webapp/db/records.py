@@ -16,6 +16,7 @@ from routing.pace import Factors
 from routing.times import Place
 from webapp.db import rows
 from webapp.db.errors import NotFound
+from webapp.db.leases import LeaseReader
 from webapp.db.tables import (
     AbsentDay,
     Agreement,
@@ -94,7 +95,7 @@ class Revision(NamedTuple):
     run: model.Run
 
 
-class Records:
+class Records(LeaseReader):
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
     def __init__(self, session: Session, timezone: ZoneInfo) -> None:
@@ -127,6 +128,13 @@ class Records:
         """List the service dates that have runs, earliest first."""
         day = col(Head.service_date)
         chosen = select(day).where(*_equal(Head.operator_id, operator), _STANDS)
+        return list(self._session.exec(chosen.distinct().order_by(day)))
+
+    def list_ridden_dates(self, since: date) -> list[date]:
+        """List the service dates from one on at whose runs residents ride."""
+        day = col(Head.service_date)
+        chosen = select(day).join(RunRide, col(RunRide.run_id) == Head.id)
+        chosen = chosen.where(~col(RunRide.committed), day >= since, _STANDS)
         return list(self._session.exec(chosen.distinct().order_by(day)))
 
     def all_run_ids(self, service_date: date | None = None) -> list[str]:

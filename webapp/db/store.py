@@ -4,6 +4,7 @@ Plan outside, lock, revalidate, commit: a search for seats runs with no transact
 runs that it wants to change, looks again, and writes. SQLite and PostgreSQL take the same path.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,22 +13,25 @@ from time import monotonic, sleep
 from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col, select
 
 from routing.times import TravelTimes
 from webapp import metrics
-from webapp.db import health, tables
+from webapp.db import health, leases, tables
 from webapp.db.door import Door, Grip, RunHead
-from webapp.db.engines import lost_a_race, open_database
-from webapp.db.errors import Busy, NotFound, PromiseBroken, StoreError
-from webapp.db.migrations import upgrade
+from webapp.db.engines import lost_a_race, open_database, out_of_reach
+from webapp.db.errors import Busy, LeaseLost, NotFound, PromiseBroken, StoreError, Unavailable
+from webapp.db.leases import Fence
+from webapp.db.migrations import newest, read_revision, revision_of, upgrade
 from webapp.db.records import Records, Revision
 
 __all__ = [
     "Busy",
     "Door",
+    "Fence",
+    "LeaseLost",
     "NotFound",
     "PromiseBroken",
     "Records",
@@ -35,6 +39,7 @@ __all__ = [
     "RunHead",
     "Store",
     "StoreError",
+    "Unavailable",
 ]
 
 T = TypeVar("T")
@@ -49,6 +54,10 @@ class Store:
 
     _locks: ClassVar[bool] = True
     """Tests switch the locks off to show that seats would be sold twice without them."""
+    _one_version: ClassVar[bool] = True
+    """Tests switch this off to show that an old version would write into newer records without it."""
+    _fences: ClassVar[bool] = True
+    """And the fences, to show that a worker would write after another one took over."""
 
     def __init__(
         self, url: str, *, clock: Callable[[], datetime], timezone: ZoneInfo, patience: float = PATIENCE
@@ -61,17 +70,37 @@ class Store:
         self._clock = clock
         self._timezone = timezone
         self._patience = patience
+        self._fence: Fence | None = None
+        self.on_work: Callable[[str], None] | None = None
+        """Hears, after a commit, which kind of work it made; must not raise."""
 
-    def migrate(self) -> None:
+    def behind(self, fence: Fence) -> "Store":
+        """Give these records to a worker: its commits raise LeaseLost once its lease is another one's."""
+        fenced = copy.copy(self)
+        fenced._fence = fence
+        return fenced
+
+    @property
+    def address(self) -> str:
+        """Tell where the records are, without a password."""
+        return self._database.engine.url.render_as_string()
+
+    def migrate(self, *, anew: bool = True) -> None:
         """Bring the tables up to date; several processes may do so at once.
 
-        Raises StoreError for newer records, or where there is no database at the address.
+        anew: whether records may be begun where there are none. Raises StoreError for newer or damaged records, for
+        those that may only be read, or where there is no database at the address.
         """
         try:
+            if not anew and not self._database.is_there():
+                raise StoreError(f"{self.address} is gone")
             with self._database.migrating() as connection:
+                if not anew and not revision_of(connection):
+                    raise StoreError(f"{self.address} is empty")
                 upgrade(connection)
-        except OperationalError as error:
-            raise StoreError(f"{self._database.engine.url!r} cannot be opened: {error.orig}") from error
+        except DBAPIError as error:
+            said = " ".join(str(error.orig).split())
+            raise StoreError(f"{self.address} cannot be opened: {said}") from error
 
     def examine(self) -> health.Health:
         """Ask the database how it is. Raises StoreError where it does not answer."""
@@ -90,11 +119,11 @@ class Store:
             raise StoreError("the database does not answer") from error
 
     def close(self) -> None:
-        self._database.engine.dispose()
+        self._database.close()
 
     @contextmanager
     def read(self) -> Iterator[Records]:
-        """See one moment of the records; do not call `commit` before leaving. Raises Busy."""
+        """See one moment of the records; do not call `commit` before leaving. Raises Busy, Unavailable."""
         try:
             with self._database.snapshot() as connection, Session(connection, expire_on_commit=False) as session:
                 yield Records(session, self._timezone)
@@ -105,6 +134,7 @@ class Store:
             metrics.database_failed(error)
             if lost_a_race(error):
                 raise Busy("the records are being written") from error
+            self._explain(error)
             raise
 
     def commit(
@@ -121,14 +151,16 @@ class Store:
         An exception in `change` undoes all of it. After a lost race `change` is called again, so it must act on nothing
         but the door; it must not call `commit` or `read` of this store. times: what `Door.keep` judges by.
 
-        Raises Busy when the locks were not had in time, StoreError when a rule of the tables refused a row.
+        Raises Busy when the locks were not had in time, Unavailable when the database cannot be reached or written or
+        belongs to another version, StoreError when a rule of the tables refused a row, LeaseLost behind a fence. After
+        Unavailable it may be that the change was kept all the same: whoever asks again with the same key is told.
         """
         grip = Grip(frozenset(runs), times, self._clock, self._timezone)
         people = sorted({*riders, *([rider] if rider else ())})
         deadline = monotonic() + self._patience
         for left in reversed(range(TRIES)):
             try:
-                return self._attempt(change, grip, people, deadline - monotonic())
+                answer, makes = self._attempt(change, grip, people, deadline - monotonic())
             except PoolTimeout as late:
                 metrics.database_failed(late)
                 raise Busy("every connection is in use") from late
@@ -138,22 +170,44 @@ class Store:
             except DBAPIError as error:
                 metrics.database_failed(error)
                 if not lost_a_race(error):
+                    self._explain(error)
                     raise
                 if not left or monotonic() >= deadline:
                     raise Busy("others are changing the same runs") from error
+            else:
+                if self.on_work:
+                    for kind in sorted(makes):
+                        self.on_work(kind)
+                return answer
             sleep(uniform(0, LONGEST_PAUSE))
         raise AssertionError("the last try answers or raises")
 
-    def _attempt(self, change: Callable[[Door], T], grip: Grip, riders: list[str], seconds: float) -> T:
+    def _attempt(
+        self, change: Callable[[Door], T], grip: Grip, riders: list[str], seconds: float
+    ) -> tuple[T, set[str]]:
         asked = monotonic()
         with (
             self._database.alone(seconds, locks=self._locks) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
+            if self._fence and self._fences:
+                leases.hold(session, self._fence)
+            if self._one_version and read_revision(connection) != newest():
+                raise Unavailable("the records are of another version of Noriai: start the service anew")
             if self._locks:
                 _lock(session, grip.locked, riders)
             metrics.waited(monotonic() - asked)
-            return change(Door(session, grip))
+            door = Door(session, grip)
+            return change(door), door.makes
+
+    def _explain(self, error: DBAPIError) -> None:
+        """Raise Unavailable where the fault is the database's, or where its tables are those of another version."""
+        if out_of_reach(error):
+            raise Unavailable(" ".join(str(error.orig).split())) from error
+        with self._database.snapshot() as connection:
+            strange = revision_of(connection) != newest()
+        if strange:
+            raise Unavailable("the records are of another version of Noriai: start the service anew") from error
 
 
 def _lock(session: Session, runs: Iterable[str], riders: list[str]) -> None:

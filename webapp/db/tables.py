@@ -812,5 +812,36 @@ class RoadChange(SQLModel, table=True):
     unreachable: list[str] = Field(sa_column=_json())
 
 
+class Lease(SQLModel, table=True):
+    """Who does a kind of work for an area now, and how it went last.
+
+    holder: empty while nobody does it. token: counts how often it was taken, so that a worker whose lease was taken
+    over is told from the one that took it. beat: counts how often it was renewed since. held_until: by the holder's
+    clock, for people to read; who takes over goes by `beat` alone. error: what kind of fault the last failure was;
+    attempts: failures since the last success.
+    """
+
+    kind: str = Field(primary_key=True)
+    area: str = Field(primary_key=True)
+    holder: str = ""
+    token: int = 0
+    beat: int = 0
+    taken_at: datetime | None = Field(default=None, sa_type=DateTime)
+    held_until: datetime | None = Field(default=None, sa_type=DateTime)
+    succeeded_at: datetime | None = Field(default=None, sa_type=DateTime)
+    failed_at: datetime | None = Field(default=None, sa_type=DateTime)
+    error: str = ""
+    attempts: int = 0
+
+
+class Erasure(SQLModel, table=True):
+    """Why a transaction may change what is append-only: there inside it alone, so that no reader ever sees a row."""
+
+    reason: str = Field(primary_key=True)
+
+
+APPEND_ONLY = (RunEvent, Event, Consent, ConsentEnd, Confirmation, AgreementSignature, RuleChange)
+"""Tables whose rows the database itself lets nobody change or delete, but for an erasure (see `Erasure`)."""
+
 METADATA = SQLModel.metadata
 """Every table of the records, for the migrations."""

@@ -29,6 +29,8 @@ def readings(town: Town) -> Iterator[Reading]:
     """Read what is not counted but kept: messages that wait, those that reached nobody, connections."""
     try:
         backlog, health = town.store.backlog(), town.store.examine()
+        with town.store.read() as records:
+            leases = records.list_leases()
     except StoreError:
         yield Reading("noriai_database_up", "Does the database answer?", {"": 0})
         return
@@ -38,6 +40,10 @@ def readings(town: Town) -> Iterator[Reading]:
     yield Reading("noriai_outbox_due", "Messages that are to be sent by now.", {"": backlog.due})
     yield Reading("noriai_outbox_oldest_seconds", "Since when the oldest of them waits.", {"": waited})
     yield Reading("noriai_outbox_dead", "Messages that reached nobody; the desk is asked.", {"": backlog.dead})
+    ages = {one.kind: (now - one.succeeded_at).total_seconds() for one in leases if one.succeeded_at}
+    failures = {one.kind: one.attempts for one in leases}
+    yield Reading("noriai_job_last_success_seconds", "Since when a kind of work ended well.", ages, "job")
+    yield Reading("noriai_job_failures", "How often it failed since.", failures, "job")
     yield Reading("noriai_roads_info", "Roads in service.", {town.roads.name: 1}, "area")
     yield Reading("noriai_clock_timestamp_seconds", "The town's clock.", {"": now.replace(tzinfo=UTC).timestamp()})
     if health.connections:

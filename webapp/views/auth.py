@@ -14,7 +14,7 @@ from flask_security.password_util import PasswordUtil
 from webapp.config import LANGUAGES
 from webapp.db import tables
 from webapp.services import accounts, signin
-from webapp.views.shared import inside, needs, reading, sign_in_page, town, words
+from webapp.views.shared import inside, is_without_records, needs, reading, sign_in_page, town, words
 
 pages = Blueprint("auth", __name__)
 
@@ -65,7 +65,7 @@ class People(UserDatastore):
 
     def find_user(self, case_insensitive: bool = False, **wanted: Any) -> Visitor | None:
         known = {key: value for key, value in wanted.items() if key in ("id", "email", "fs_uniquifier")}
-        if not known:
+        if not known or is_without_records():
             return None
         if "email" in known:
             known["email"] = str(known["email"]).lower()

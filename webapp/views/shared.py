@@ -47,6 +47,15 @@ def town() -> Town:
     return cast(Town, g.town)
 
 
+def go_without_records() -> None:
+    """Ask the records nothing more in this request: who visits counts as nobody unless that is known by now."""
+    g.without_records = True
+
+
+def is_without_records() -> bool:
+    return "without_records" in g
+
+
 def language() -> str:
     """Choose the language: what the visitor chose here, else what the browser asks for, else the town's own."""
     chosen = session.get("language")

@@ -1,0 +1,1 @@
+"""`noriai` from the command line, one module for each thing that people do."""
