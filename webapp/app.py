@@ -17,6 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from routing.area import TILES
 from routing.times import RoadError
+from webapp import logs, production
 from webapp.config import LANGUAGES, Settings, read_settings
 from webapp.db.store import Busy, Unavailable
 from webapp.db.store import NotFound as NoRecord
@@ -42,6 +43,7 @@ from webapp.views import (
     family,
     guard,
     letters,
+    operations,
     papers,
     privacy,
     registration,
@@ -64,6 +66,8 @@ LARGEST_FIELDS, MOST_PARTS = 500_000, 1_000
 TAKES_FILES = frozenset({"dispatcher.hand_in"})
 STATIC = Path(__file__).parent / "static"
 ONE_YEAR = 365 * 86_400
+HSTS = f"max-age={2 * ONE_YEAR}"
+"""Two years, for this name alone: the town's other sites decide for themselves."""
 CSP = (
     "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -77,6 +81,9 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     new roads by itself; whoever brings a town does that, if it is to be done.
     """
     if town is None:
+        settings = settings or read_settings()
+        logs.write_to(form=settings.log)
+        production.refuse_unsafe(settings)
         warm_requests()
     live = town if isinstance(town, LiveTown) else LiveTown(town or open_town(settings or read_settings()))
     served = live.now().settings
@@ -84,6 +91,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     app = Flask(__name__, static_url_path=f"/static/{version}")
     app.config.update(
         SECRET_KEY=served.secret_key,
+        SECRET_KEY_FALLBACKS=[*served.old_secret_keys],
         SECURITY_PASSWORD_SALT=served.secret_key,
         MAX_CONTENT_LENGTH=LARGEST_FIELDS,
         MAX_FORM_MEMORY_SIZE=LARGEST_FIELDS,
@@ -100,6 +108,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
         SEND_FILE_MAX_AGE_DEFAULT=ONE_YEAR,
     )
     app.extensions["noriai"] = live
+    operations.watch_over(app)
     if served.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, *[served.proxies] * 3)  # type: ignore[method-assign]
     app.log_exception = _log_without_words  # type: ignore[method-assign]
@@ -308,6 +317,11 @@ def _write_down(response: Response) -> Response:
 
 
 def _harden(response: Response) -> Response:
+    if shared.town().settings.https:
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Content-Security-Policy", CSP)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")

@@ -10,6 +10,7 @@ from webapp.commands import (
     areas,
     backups,
     demo,
+    doctor,
     openapi,
     people,
     person,
@@ -78,6 +79,7 @@ for command in (
     person.audit,
     person.keep_no_longer,
     openapi.openapi,
+    doctor.doctor,
 ):
     main.add_command(command)
 

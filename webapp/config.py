@@ -17,6 +17,9 @@ LOCALES = {"en": "en_GB", "sv": "sv_FI"}
 PUSH_SERVICES = ("fcm.googleapis.com", "push.services.mozilla.com", "notify.windows.com", "push.apple.com")
 """Hosts, and those below them, that the browsers of today name for their messages."""
 SECOND_FACTORS = ("off", "offered", "required")
+LOG_FORMS = ("text", "json")
+OWN_KEY = "secret-key"
+"""Where a home keeps its own secret key."""
 MOST_DAYS = 120
 MOST_PROXIES = 9
 LEAST_CONNECTIONS, MOST_CONNECTIONS = 4, 1000
@@ -44,11 +47,13 @@ class Settings:
     second_factor: whether staff sign in by more than a password: "off", "offered" or "required", which is the default
     where the site is reached by https.
     geocoder: kind:address of an online geocoder, empty where what people type must not leave the house.
+    old_secret_keys: keys of before, latest first: what they signed is still believed. log: how events are written,
+    "text" or "json". metrics_token: what a reader of the metrics has to say; empty where nobody reads them.
     """
 
     home: Path
-    database_url: str
-    secret_key: str
+    database_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
     area: tuple[str, ...] = ("helsinki",)
     timezone: ZoneInfo = ZoneInfo("Europe/Helsinki")
     language: str = "en"
@@ -73,6 +78,14 @@ class Settings:
     push_services: tuple[str, ...] = PUSH_SERVICES
     connections: int = 66
     second_factor: str = "offered"
+    old_secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    log: str = "text"
+    metrics_token: str = field(default="", repr=False)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every secret key that is believed, the one that signs first."""
+        return (self.secret_key, *self.old_secret_keys)
 
     @property
     def area_folders(self) -> tuple[Path, ...]:
@@ -93,11 +106,12 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
     folder = home or _home(env)
     folder.mkdir(parents=True, exist_ok=True)
     default = Settings(folder, f"sqlite:///{folder / 'noriai.db'}", "")
-    https = env.get("NORIAI_HTTPS", "").lower() in {"1", "true", "yes"}
+    address = _site_address(env.get("NORIAI_ADDRESS", default.address))
+    https = _is_https(env.get("NORIAI_HTTPS", ""), address)
     return Settings(
         home=folder,
         database_url=env.get("NORIAI_DATABASE_URL", default.database_url),
-        secret_key=env.get("NORIAI_SECRET_KEY") or _own_secret(folder / "secret-key"),
+        secret_key=env.get("NORIAI_SECRET_KEY") or _own_secret(folder / OWN_KEY),
         area=_area_names(env.get("NORIAI_AREA", "")) or default.area,
         timezone=_timezone(env.get("NORIAI_TIMEZONE", default.timezone.key)),
         language=_language(env.get("NORIAI_LANGUAGE", default.language)),
@@ -108,7 +122,7 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         mail_from=env.get("NORIAI_MAIL_FROM", default.mail_from),
         https=https,
         geocoder=env.get("NORIAI_GEOCODER", default.geocoder),
-        address=_site_address(env.get("NORIAI_ADDRESS", default.address)),
+        address=address,
         sms=env.get("NORIAI_SMS", default.sms),
         sms_authorization=env.get("NORIAI_SMS_AUTHORIZATION", default.sms_authorization),
         sms_body=env.get("NORIAI_SMS_BODY", default.sms_body),
@@ -122,6 +136,9 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         push_services=_hosts(env.get("NORIAI_PUSH_SERVICES", "")) or default.push_services,
         connections=_connections(env.get("NORIAI_CONNECTIONS", str(default.connections))),
         second_factor=_second_factor(env.get("NORIAI_SECOND_FACTOR") or ("required" if https else "offered")),
+        old_secret_keys=tuple(env.get("NORIAI_OLD_SECRET_KEYS", "").split()),
+        log=_log_form(env.get("NORIAI_LOG", default.log)),
+        metrics_token=env.get("NORIAI_METRICS_TOKEN", default.metrics_token),
     )
 
 
@@ -174,6 +191,17 @@ def _site_address(text: str) -> str:
             f"NORIAI_ADDRESS is {text!r}: write the address of the site, such as https://rides.example.org"
         )
     return text.rstrip("/")
+
+
+def _is_https(said: str, address: str) -> bool:
+    """Is the site reached by https? As is said, else as its address says."""
+    return said.lower() in {"1", "true", "yes"} if said else address.startswith("https://")
+
+
+def _log_form(text: str) -> str:
+    if text not in LOG_FORMS:
+        raise ValueError(f"NORIAI_LOG is {text!r}: write one of {', '.join(LOG_FORMS)}")
+    return text
 
 
 def _smtp_tls(text: str) -> str:

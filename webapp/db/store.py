@@ -18,7 +18,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col, select
 
 from routing.times import TravelTimes
-from webapp.db import leases, tables
+from webapp import metrics
+from webapp.db import health, leases, tables
 from webapp.db.door import Door, Grip, RunHead
 from webapp.db.engines import CONNECTIONS, lost_a_race, open_database, out_of_reach
 from webapp.db.errors import Busy, LeaseLost, NotFound, PromiseBroken, StoreError, Unavailable
@@ -119,6 +120,22 @@ class Store:
         except OperationalError as error:
             raise Busy("others use the records") from error
 
+    def examine(self) -> health.Health:
+        """Ask the database how it is. Raises StoreError where it does not answer."""
+        try:
+            with self._database.snapshot() as connection:
+                return health.examine(connection)
+        except (DBAPIError, PoolTimeout) as error:
+            raise StoreError("the database does not answer") from error
+
+    def backlog(self) -> health.Backlog:
+        """Count what still has to be told. Raises StoreError where the database does not answer."""
+        try:
+            with self._database.snapshot() as connection, Session(connection) as session:
+                return health.count_backlog(session, self._clock())
+        except (DBAPIError, PoolTimeout) as error:
+            raise StoreError("the database does not answer") from error
+
     def close(self) -> None:
         self._database.close()
 
@@ -129,8 +146,10 @@ class Store:
             with self._database.snapshot() as connection, Session(connection, expire_on_commit=False) as session:
                 yield Records(session, self._timezone, self._kept_runs)
         except PoolTimeout as late:
+            metrics.database_failed(late)
             raise Busy("every connection is in use") from late
         except DBAPIError as error:
+            metrics.database_failed(error)
             if lost_a_race(error):
                 raise Busy("the records are being written") from error
             self._explain(error)
@@ -161,10 +180,13 @@ class Store:
             try:
                 answer, makes = self._attempt(change, grip, people, deadline - monotonic())
             except PoolTimeout as late:
+                metrics.database_failed(late)
                 raise Busy("every connection is in use") from late
             except IntegrityError as error:
+                metrics.database_failed(error)
                 raise StoreError(_rule_of(error)) from error
             except DBAPIError as error:
+                metrics.database_failed(error)
                 if not lost_a_race(error):
                     self._explain(error)
                     raise
@@ -181,7 +203,8 @@ class Store:
     def _attempt(
         self, change: Callable[[Door], T], grip: Grip, riders: list[str], seconds: float
     ) -> tuple[T, set[str]]:
-        until = monotonic() + seconds
+        asked = monotonic()
+        until = asked + seconds
         with ExitStack() as held:
             with self.turns.lent():
                 if self._locks:
@@ -195,6 +218,7 @@ class Store:
                     raise Unavailable("the records are of another version of Noriai: start the service anew")
                 if self._locks:
                     _lock(session, grip.locked, riders)
+                metrics.waited(monotonic() - asked)
             door = Door(session, grip)
             return change(door), door.makes
 

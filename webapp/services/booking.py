@@ -12,6 +12,7 @@ from matching.offers import Offer, Refusal
 from matching.rides import without
 from routing.places import Named
 from routing.times import Place
+from webapp import metrics
 from webapp.db import tables
 from webapp.db.store import Door, PromiseBroken, Records
 from webapp.services import agreements, messages, proxies, rules, tokens, wishes
@@ -163,7 +164,8 @@ def ask(town: Town, request_id: str) -> Answer:
     wish = _wish(town, row, rider, runs, held)
     opened = [_without(run, held) for run in opened]
     fleet = None if held else town.fleet(wish.service_date, opened)  # its runs are those that are kept
-    found = offers.offers(wish, opened, town.roads, fleet)
+    with metrics.searching():
+        found = offers.offers(wish, opened, town.roads, fleet)
     if isinstance(found, Refusal):
         full = _closed(town, wish, agreements.closed(covered, opened), Rule.QUOTA)
         full = found if found.rule is Rule.QUOTA else full
@@ -276,10 +278,11 @@ def book(
         enter(door, new, [(request, booking)], cause=how, actor=actor, told=how if tell else "")
         return booking
 
-    try:
-        return town.store.commit(change, runs=locked, rider=rider_id, times=town.roads)
-    except PromiseBroken as error:
-        raise Gone("seat") from error
+    with metrics.booking(Gone, Conflict):
+        try:
+            return town.store.commit(change, runs=locked, rider=rider_id, times=town.roads)
+        except PromiseBroken as error:
+            raise Gone("seat") from error
 
 
 def _locks_of(town: Town, token: tokens.Token, request: tables.Request | None) -> tuple[str, set[str]]:

@@ -342,4 +342,4 @@ def _suggestion(request: tables.Request, change: Change) -> Suggestion:
 
 
 def _serializer(town: Town) -> URLSafeSerializer:
-    return URLSafeSerializer(town.settings.secret_key, salt="noriai place")
+    return URLSafeSerializer([*reversed(town.settings.keys)], salt="noriai place")
