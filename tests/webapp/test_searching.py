@@ -1,6 +1,5 @@
 """Whatever becomes of the search for a better plan, the plan that holds stays, its end is near, and booking goes on."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from matching.model import TripRequest
+from matching.verification import places_of
 from routing.times import NO_WAY, Place, Seconds
 from tests.webapp.small_town import MONDAY
 from tests.webapp.test_planning import cancel, riding, waited
-from tests.webapp.wishes import BUS, book, newcomer, run_of
+from tests.webapp.wishes import book, newcomer, rider_id, run_of, wish
 from webapp import searching
 from webapp.apart import Helper
-from webapp.services import planning
+from webapp.services import planning, wishes
 from webapp.town import Town
 
 CHILD = """
@@ -179,28 +180,22 @@ def test_a_run_that_no_road_reaches_is_left_aside(town: Town) -> None:
     with town.store.read() as records:
         runs = records.list_runs(MONDAY)
     there = runs[0].stops[0].place
-    wish = _wish(town)
+    wished = _wish(town)
 
     def cut(table: Any) -> Any:
-        asked = [stop.place for run in runs for stop in run.stops]
-        places = [*dict.fromkeys([p.place for p in (*wish.pickups, *wish.dropoffs) if p.walk <= wish.max_walk] + asked)]
-        k = places.index(there)
+        k = places_of(runs, [wished]).index(there)
         table = table.copy()
         table[k, :] = table[:, k] = NO_WAY
         table[k, k] = 0
         return table
 
-    plan = searching.replan(runs, [wish], WrongRoads(town, cut), seconds=1, objective=town.objective)
+    plan = searching.replan(runs, [wished], WrongRoads(town, cut), seconds=1, objective=town.objective)
     assert plan.runs[0] == runs[0]
 
 
-def _wish(town: Town) -> Any:
-    from tests.webapp.wishes import rider_id, wish
-    from webapp.services import wishes
-
+def _wish(town: Town) -> TripRequest:
     name = wish(town)
     with town.store.read() as records:
         row, rider = records.get_request(name), records.get_user(rider_id(town))
         runs = records.list_runs(MONDAY)
-    assert row.service_date == MONDAY and BUS in {run.id for run in runs} and os.getpid()
     return wishes.trip_request(town, row, rider, runs, refusals=0)
