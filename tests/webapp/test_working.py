@@ -198,7 +198,7 @@ def _kill_between_sending_and_noting(town: Town) -> BaseProcess:
                 time.sleep(600)
             return commit(change, **said)  # type: ignore[arg-type]
 
-        Store.commit = lambda _, change, **said: stall(change, **said)  # type: ignore[assignment, method-assign, misc]
+        Store.commit = lambda _, change, **said: stall(change, **said)  # type: ignore[assignment, method-assign]
         working.Worker(LiveTown(sending), lasts=1.0).do("messages")
 
     process = get_context("fork").Process(target=work)
@@ -232,7 +232,9 @@ def test_after_two_hours_without_a_mail_server_everything_arrives_soon(
         tell(town, email=f"{minute}@example.org")
         messages.deliver(away)
         clock.forward(300)
-    assert book(town).status == "booked" and box.mail == []
+        if minute == 5:
+            assert book(town).status == "booked"
+    assert box.mail == []
     clock.forward(round(messages.OUTAGE_PAUSE * 1.25))
     assert messages.deliver(back) == 25
     assert rows(town) == [] and messages.list_unreachable(town) == []
@@ -259,7 +261,11 @@ def test_a_server_that_does_not_answer_is_waited_for_once_a_round(
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_gateway_that_asks_for_patience_gets_it_and_the_message_later(town: Town, clock: Clock, status: int) -> None:
     with open_gateway() as (gateway, address):
-        sending = replace(town, settings=replace(town.settings, sms=address), texting=TextGateway(address))
+        sending = replace(
+            town,
+            settings=replace(town.settings, sms=address),
+            texting=TextGateway(address, body=town.settings.sms_body),
+        )
         taken = book(town)
         town.store.commit(lambda door: messages.tell(door, "booked", taken.rider_id, {}, channel="text"))
         gateway.status = status
@@ -281,6 +287,7 @@ def test_a_message_that_is_being_sent_when_the_clock_jumps_is_sent_once_and_none
     town: Town, clock: Clock, postbox: tuple[Postbox, str], hours: int
 ) -> None:
     box, server = postbox
+    clock.forward(6 * 3600)  # it is never in the quiet hours of the night
     tell(town, email="first@example.org")
     town.store.commit(lambda door: door.claim_messages(1, messages.LEASE))  # by a process that is gone by then
     clock.forward(hours * 3600)

@@ -218,7 +218,8 @@ def _is_outage(fault: Exception) -> bool:
         return isinstance(fault, smtplib.SMTPServerDisconnected)
     answer = getattr(fault, "response", None)
     if answer is not None:
-        return answer.status_code == _TOO_MANY or answer.status_code >= _ITS_FAULT
+        status = int(answer.status_code)
+        return status == _TOO_MANY or status >= _ITS_FAULT
     return isinstance(fault, OSError) and not isinstance(fault, (ValueError, pushing.Gone))
 
 
