@@ -19,7 +19,7 @@ from rich.table import Table
 from routing.area import Area
 from routing.pace import EMPTY_ROAD, ENOUGH, HOURS, DayKind
 from routing.times import RoadError
-from webapp import town_rules
+from webapp import searching, town_rules, working
 from webapp.commands.work import work
 from webapp.config import LANGUAGES, Settings, read_settings
 from webapp.db.store import StoreError
@@ -28,6 +28,7 @@ from webapp.files.archive import is_feed, pack_feed
 from webapp.files.export import NotInEncoding
 from webapp.files.field_names import FieldNames
 from webapp.files.rules import detour_rule, riders_allowed
+from webapp.leasing import Leases
 from webapp.live import LiveTown
 from webapp.resources import data_path
 from webapp.services import absences, accounts, exporting, learning, ledger, planning, schedules, trying
@@ -701,11 +702,16 @@ def plan(day: datetime, seconds: int) -> None:
     Example: noriai plan --date 2026-11-23 --seconds 60
     """
     town = _open()
-    with _warming() as progress:
-        warm(progress)
+    with Console(stderr=True).status("getting ready"):
+        searching.start()
     with _progress() as bar, _ticking(bar, seconds):
-        done = planning.replan(town, day.date(), seconds=seconds)
+        done = working.plan_day(Leases(town.store), town, day.date(), seconds=seconds)
     town.store.close()
+    if done is None:
+        click.echo("another worker is re-planning that day")
+        return
+    if done.fault:
+        raise click.ClickException(f"no better plan was found, and everything stays as it is: {done.fault}")
     click.echo(
         f"{done.before} parties before, {done.after} of at most {done.upper_bound} after; "
         f"driving {done.drive_before // 60} min before, {done.drive_after // 60} min after"

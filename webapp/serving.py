@@ -8,11 +8,11 @@ from typing import Any
 
 from waitress import serve as run_server
 
-from webapp import working
+from webapp import searching, working
 from webapp.app import create_app
 from webapp.frontend.build_assets import list_missing
 from webapp.live import LiveTown
-from webapp.warming import warm, warm_requests
+from webapp.warming import warm_requests
 
 LOG = logging.getLogger(__name__)
 THREADS = 64
@@ -42,8 +42,16 @@ def serve(
     if hints:
         site.jinja_env.globals["hints"] = hints
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each waiting page would drown the rest
-    threading.Thread(target=warm, daemon=True).start()  # re-planning is asked for later, if at all
+    threading.Thread(target=_start_searching, daemon=True).start()  # re-planning is asked for later, if at all
     reach = {"host": host, "port": port, "connection_limit": CONNECTIONS, "asyncore_use_poll": True}
     with working.beside(live) as worker:
         live.watch(worker.stopped)
         run_server(site, threads=THREADS, ident="noriai", **reach)
+
+
+def _start_searching() -> None:
+    """Let the process that searches for plans get ready; one that cannot be had is said, and tried again when asked."""
+    try:
+        searching.start()
+    except OSError as fault:
+        LOG.warning("re-planning is not ready: %s", fault)

@@ -417,6 +417,7 @@ def send(town: Town) -> None:
 
 def send_carelessly(town: Town) -> None:
     """Note each batch as sent, then send it."""
+    town.store.commit(lambda door: door.free_messages())
     while True:
         batch = town.store.commit(lambda door: door.claim_messages(messages.BATCH, messages.LEASE))
         for row in batch:

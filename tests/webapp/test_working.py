@@ -229,16 +229,17 @@ def test_after_two_hours_without_a_mail_server_everything_arrives_soon(
     box, server = postbox
     away, back = with_mail(town, "127.0.0.1:1"), with_mail(town, server)
     for minute in range(0, 120, 5):
-        tell(town, email=f"{minute}@example.org")
+        if minute % 30 == 0:
+            tell(town, email=f"{minute}@example.org")
         messages.deliver(away)
         clock.forward(300)
         if minute == 5:
             assert book(town).status == "booked"
     assert box.mail == []
     clock.forward(round(messages.OUTAGE_PAUSE * 1.25))
-    assert messages.deliver(back) == 25
+    assert messages.deliver(back) == 5
     assert rows(town) == [] and messages.list_unreachable(town) == []
-    assert len({mail["Message-ID"] for mail in box.mail}) == 25
+    assert len({mail["Message-ID"] for mail in box.mail}) == 5
 
 
 def test_a_server_that_does_not_answer_is_waited_for_once_a_round(
