@@ -217,7 +217,7 @@ def replan() -> ResponseReturnValue:
         raise Invalid("replan day")
     done = planning.replan(town(), wanted, seconds=SOLVE_SECONDS)
     if done.fault:
-        flash(_("The search for seats did not come to its end. Every booking stays as it is; try again."), "error")
+        flash(_("The search for seats did not come to its end. Every booking stays as it is; try again."), "warning")
         return redirect(url_for("dispatcher.day", day=wanted.isoformat()))
     found = len(done.booked)
     said = ngettext(
