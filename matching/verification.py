@@ -77,8 +77,8 @@ def check_times(places: Sequence[Place], seconds: NDArray[np.generic]) -> set[Pl
     longer, shorter = np.maximum(drives, drives.T), np.minimum(drives, drives.T)
     if (both & (longer > shorter + LOPSIDED) & (longer > ODD * shorter)).any():
         raise Unbelievable("lopsided")
-    joined = both & ~np.eye(count, dtype=np.bool_)
-    return {place for place, there in zip(places, joined.any(axis=1), strict=True) if not there} if count > 1 else set()
+    joined = (both & ~np.eye(count, dtype=np.bool_)).sum(axis=1).tolist()
+    return {place for place, others in zip(places, joined, strict=True) if not others} if count > 1 else set()
 
 
 def _apart(places: Sequence[Place]) -> NDArray[np.float32]:

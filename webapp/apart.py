@@ -235,7 +235,9 @@ def _keep(line: socket.socket, control: socket.socket, work: Callable[[dict[str,
         asked = json.loads(stream.read(*_LENGTH.unpack(stream.read(_LENGTH.size))))
         limits = Limits(*asked.pop("limits"))
         worker = split(lambda: _work(line, asked, stream.read(), limits, work))
-    line.sendall(STATUS.pack(_wait_for(worker, limits)))
+    ended = STATUS.pack(_wait_for(worker, limits))
+    with suppress(OSError):  # whoever asked may have given up
+        line.sendall(ended)
     return 0
 
 

@@ -27,7 +27,7 @@ def send(settings: Settings, to: str, text: str, *, key: str) -> None:
     body: dict[str, Any] = {"to": to, "messages": [{"type": "text", "text": text}]}
     answer = requests.post(settings.line_address, json=body, headers=headers, timeout=PATIENCE, allow_redirects=False)
     if answer.status_code // 100 != 2 and answer.status_code != _REPEATED:
-        raise requests.HTTPError(f"LINE answered {answer.status_code}")
+        raise requests.HTTPError(f"LINE answered {answer.status_code}", response=answer)
 
 
 def is_signed(settings: Settings, body: bytes, signature: str) -> bool:

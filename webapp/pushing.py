@@ -81,7 +81,7 @@ def send(settings: Settings, endpoint: str, keys: tuple[str, str], text: str, *,
     if answer.status_code in {404, 410}:
         raise Gone("the browser has ended its subscription")
     if answer.status_code // 100 != 2:
-        raise requests.HTTPError(f"the push service answered {answer.status_code}")
+        raise requests.HTTPError(f"the push service answered {answer.status_code}", response=answer)
 
 
 def _decode(text: str) -> bytes:

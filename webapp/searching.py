@@ -52,7 +52,7 @@ def replan(
 ) -> Plan:
     """Place requests on runs as `matching.solver` does, within `seconds` and `bound_seconds`, and judge the answer.
 
-    Runs and requests at places that no road joins with any other are left as they are. Raises NoPlan at the latest
+    Runs and requests at places that no road joins with any other are left as they are. Raises NoPlan, at the latest
     `GRACE` after the limit of that time and `SLACK`: for travel times that cannot be, for a search that ended or took
     too long, and for an answer that is no plan, breaks a promise, or is worse than the runs as they are.
     """

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from webapp import logs, production, working
+from webapp import logs, production, searching, working
 from webapp.app import LARGEST_REQUEST, create_app
 from webapp.frontend.build_assets import list_missing
 from webapp.http_server import Server
 from webapp.live import LiveTown
-from webapp.warming import warm, warm_requests
+from webapp.warming import warm_requests
 
 LOG = logging.getLogger(__name__)
 THREADS = 64
@@ -49,7 +49,7 @@ def serve(
     if hints:
         site.jinja_env.globals["hints"] = hints
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each waiting page would drown the rest
-    threading.Thread(target=warm, daemon=True).start()  # re-planning is asked for later, if at all
+    threading.Thread(target=_start_searching, daemon=True).start()  # re-planning is asked for later, if at all
     reach: dict[str, Any] = {"host": host, "port": port, "connection_limit": CONNECTIONS}
     reach["max_request_body_size"] = LARGEST_REQUEST
     server = Server(site, patience=FINISH_WITHIN, threads=THREADS, ident="noriai", **reach)
@@ -71,3 +71,11 @@ def _stop_on_signals(server: Server) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+
+
+def _start_searching() -> None:
+    """Let the process that searches for plans get ready; one that cannot be had is said, and tried again when asked."""
+    try:
+        searching.start()
+    except OSError as fault:
+        LOG.warning("re-planning is not ready: %s", fault)

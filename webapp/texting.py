@@ -35,7 +35,7 @@ class TextGateway:
         body: dict[str, Any] = {"json": filled} if self._is_json else {"data": filled}
         answer = requests.post(self._address, headers=self._headers, timeout=PATIENCE, allow_redirects=False, **body)
         if answer.status_code // 100 != 2:
-            raise requests.HTTPError(f"the gateway answered {answer.status_code}")
+            raise requests.HTTPError(f"the gateway answered {answer.status_code}", response=answer)
 
 
 def international(text: str, country: str) -> str:

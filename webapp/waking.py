@@ -36,7 +36,10 @@ class Bell:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._huey: Huey | None = None
+        self._wake: Any = None
         self._quiet_until = 0.0
+        self.answer: Callable[[str], object] = lambda _: None
+        """What this process does when it is called."""
 
     def ring(self, kind: str) -> None:
         """Call for work of a kind, whoever does it. Never raises, and never keeps its caller waiting for long."""
@@ -45,7 +48,7 @@ class Bell:
         try:
             huey = self.open()
             if huey.pending_count() < MOST_WAITING:
-                huey.enqueue(_task(huey, _ignore).s(kind))
+                self._wake(kind)
         except Exception as fault:  # nothing is lost: the clock calls, too
             self._quiet_until = time.monotonic() + FRESH
             LOG.warning("nobody was called to work at once: %s", type(fault).__name__)
@@ -60,15 +63,11 @@ class Bell:
                 self._huey = SqliteHuey("noriai", filename=f"{address}.wake", fsync=False, timeout=1, **said)
             else:
                 self._huey = PostgresHuey("noriai", dsn=address, connect_timeout=2, **said)
+            self._wake = self._huey.task(name="wake", expires=FRESH)(self._called)
         return self._huey
 
-
-def _ignore(_kind: str) -> None:
-    """Do nothing: who rings does not work."""
-
-
-def _task(huey: Huey, do: Callable[[str], None]) -> Any:
-    return huey.task(name="wake", expires=FRESH)(do)
+    def _called(self, kind: str) -> None:
+        self.answer(kind)
 
 
 class _Ticking(Scheduler):  # type: ignore[misc]
@@ -96,7 +95,7 @@ class _Every:
 
 
 @contextmanager
-def woken(bell: Bell, every: Mapping[str, float], do: Callable[[str], None]) -> Iterator[None]:
+def woken(bell: Bell, every: Mapping[str, float], do: Callable[[str], object]) -> Iterator[None]:
     """Let threads of this process `do` work of each kind: every so many seconds, and whenever the bell rings.
 
     When the block ends, what has begun is done to its end, for at most GRACE seconds.
@@ -107,8 +106,8 @@ def woken(bell: Bell, every: Mapping[str, float], do: Callable[[str], None]) -> 
         task(lambda kind=kind: do(kind))
     consumers = [_Consumer(clock, workers=len(every), shutdown_timeout=GRACE, **LOOKS)]
     try:
+        bell.answer = do
         shared = bell.open()
-        _task(shared, do)
         consumers.append(_Consumer(shared, workers=HELPERS, periodic=False, shutdown_timeout=GRACE, **LOOKS))
     except Exception as fault:  # the clock is enough
         LOG.warning("calls to work at once are not heard: %s", type(fault).__name__)

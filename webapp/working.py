@@ -19,24 +19,23 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A kind of work: every how many seconds it is looked at, and what does it, and counts what it did."""
+    """A kind of work: every how many seconds it is looked at, and what does and counts it.
+
+    What may take long asks between two steps whether it is to end.
+    """
 
     every: float
-    do: Callable[[Town], int]
-
-
-def _extend_days(town: Town) -> int:
-    """Publish the runs of days that came into reach, then ask for the weekly trips on them."""
-    return schedules.extend(town) + series.extend(town)
+    do: Callable[[Town, Callable[[], bool]], int]
 
 
 WORK = {
     "messages": Work(5.0, messages.deliver),
-    "news": Work(10.0, family.tell),
-    "waiting": Work(30.0, waiting.lapse),
-    "alarms": Work(60.0, watching.raise_alarms),
-    "days": Work(3600.0, _extend_days),
-    "retention": Work(86_400.0, retention.tidy),
+    "news": Work(10.0, lambda town, _: family.tell(town)),
+    "waiting": Work(30.0, lambda town, _: waiting.lapse(town)),
+    "alarms": Work(60.0, lambda town, _: watching.raise_alarms(town)),
+    # the runs of days that came into reach, then the weekly trips on them
+    "days": Work(3600.0, lambda town, _: schedules.extend(town) + series.extend(town)),
+    "retention": Work(86_400.0, lambda town, _: retention.tidy(town)),
 }
 PLANNING = "planning"
 """The work of searching for seats, whose lease is for one service date."""
@@ -58,7 +57,7 @@ class Worker:
         if self.stopped.is_set():
             return None
         try:
-            done = self._do(kind, area_of(self._live.now()), WORK[kind].do)
+            done = self._do(kind, area_of(self._live.now()))
             if kind == "waiting":
                 self._search()
         except Exception:  # this thread has more to do
@@ -66,13 +65,13 @@ class Worker:
             return None
         return done
 
-    def _do(self, kind: str, area: str, do: Callable[[Town], int]) -> int | None:
+    def _do(self, kind: str, area: str) -> int | None:
         with self._leases.held(kind, area) as held:
             if held is None:
                 return None
             if held.taken_over and kind == "messages":
                 held.store.commit(lambda door: door.free_messages())
-            return do(replace(self._live.now(), store=held.store))
+            return WORK[kind].do(replace(self._live.now(), store=held.store), self.stopped.is_set)
 
     def _search(self) -> None:
         """Search for seats on each day of which anything changed since this process last searched."""

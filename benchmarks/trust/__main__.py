@@ -31,6 +31,7 @@ TRIALS: tuple[str, ...] = (
     "identity",
     "access",
     "restart",
+    "background",
 )
 """Modules of this package, in order; each has a `run(bench)` that yields its findings."""
 LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"

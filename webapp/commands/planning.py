@@ -4,10 +4,12 @@ import sys
 from datetime import datetime
 
 import click
+from rich.console import Console
 
-from webapp.commands.shared import ISO_DATE, SECONDS, open_the_town, progress_bar, ticking, warming
+from webapp import searching, working
+from webapp.commands.shared import ISO_DATE, SECONDS, open_the_town, progress_bar, ticking
+from webapp.leasing import Leases
 from webapp.services import planning
-from webapp.warming import warm
 
 
 @click.command()
@@ -19,11 +21,16 @@ def plan(day: datetime, seconds: int) -> None:
     Example: noriai plan --date 2026-11-23 --seconds 60
     """
     town = open_the_town()
-    with warming() as progress:
-        warm(progress)
+    with Console(stderr=True).status("getting ready"):
+        searching.start()
     with progress_bar() as bar, ticking(bar, seconds):
-        done = planning.replan(town, day.date(), seconds=seconds)
+        done = working.plan_day(Leases(town.store), town, day.date(), seconds=seconds)
     town.store.close()
+    if done is None:
+        click.echo("another worker is re-planning that day")
+        return
+    if done.fault:
+        raise click.ClickException(f"no better plan was found, and everything stays as it is: {done.fault}")
     click.echo(
         f"{done.before} parties before, {done.after} of at most {done.upper_bound} after; "
         f"driving {done.drive_before // 60} min before, {done.drive_after // 60} min after"

@@ -338,17 +338,19 @@ class Door(IdentityChanges, Records, Expiry, LeaseWriter):
     def claim_messages(self, limit: int, lease: timedelta) -> list[tables.Outbox]:
         """Take messages that are due for oneself, so that no other process sends them before the lease ends."""
         row = tables.Outbox
-        chosen = select(row.id).where(*is_due(self.now())).order_by(col(row.attempts), col(row.id)).limit(limit)
+        chosen = select(row.id).where(*is_due(self.now(), lease)).order_by(col(row.attempts), col(row.id)).limit(limit)
         ids = list(self._session.exec(chosen.with_for_update(skip_locked=True)))
         changed = update(row).where(col(row.id).in_(ids)).values(leased_until=self.now() + lease).returning(row)
         taken = list(self._session.scalars(changed)) if ids else []
         self._session.expunge_all()
         return sorted(taken, key=lambda one: (one.attempts, one.id))
 
-    def free_messages(self) -> None:
-        """Let messages be sent that a worker claimed which fell silent: the lease of its work is another one's."""
-        claimed = (col(tables.Outbox.state) == "waiting", col(tables.Outbox.leased_until).is_not(None))
-        self._session.exec(update(tables.Outbox).where(*claimed).values(leased_until=None))
+    def free_messages(self, ids: Collection[int] | None = None) -> None:
+        """Let claimed messages be sent by anybody at once: some, or all of a worker that fell silent."""
+        row = tables.Outbox
+        claimed = [col(row.state) == "waiting", col(row.leased_until).is_not(None)]
+        claimed += [] if ids is None else [col(row.id).in_(ids)]
+        self._session.exec(update(row).where(*claimed).values(leased_until=None))
 
     def take_pin_try(self, user_id: str, *, most: int) -> tables.DriverPin | None:
         """Use up one try of a driver's PIN that is not locked."""

@@ -53,7 +53,8 @@ class LeaseWriter(LeaseReader):
         insert: Any = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[self._session.get_bind().dialect.name]
         fresh = Lease(kind=kind, area=area).model_dump()
         self._session.connection().execute(insert(Lease).values(fresh).on_conflict_do_nothing())
-        row = self._session.exec(_named(kind, area).with_for_update()).one()
+        named = select(Lease).where(Lease.kind == kind, Lease.area == area)
+        row = self._session.exec(named.with_for_update()).one()
         if row.holder and (row.token, row.beat) != still:
             return None
         row.holder, row.token, row.beat = holder, row.token + 1, 0
@@ -75,7 +76,7 @@ class LeaseWriter(LeaseReader):
 
     def forget_leases(self, kind: str, areas: Iterable[str]) -> None:
         """Delete leases that nobody holds."""
-        gone = (Lease.kind == kind, col(Lease.area).in_(list(areas)), Lease.holder == "")
+        gone = (col(Lease.kind) == kind, col(Lease.area).in_(list(areas)), col(Lease.holder) == "")
         self._session.exec(delete(Lease).where(*gone))
 
     def _update_lease(self, fence: Fence, **values: Any) -> bool:
@@ -88,10 +89,6 @@ def hold(session: Session, fence: Fence) -> None:
     held = select(Lease.token).where(*_held(fence)).with_for_update(read=True)
     if session.exec(held).first() is None:
         raise LeaseLost(f"{fence.kind} for {fence.area} is another worker's by now")
-
-
-def _named(kind: str, area: str) -> Any:
-    return select(Lease).where(Lease.kind == kind, Lease.area == area)
 
 
 def _held(fence: Fence) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -82,6 +82,9 @@ _END_LABELS = (col(Request.origin_label), col(Request.destination_label))
 
 MOST_NAMED = 500
 """Ids that one query names: databases bound how many."""
+
+LONGEST_WAIT = timedelta(days=2)
+"""No message is put off for so long."""
 
 SHORTEST_SEARCH = 2
 """Letters or digits below which a search for people finds nobody, so that one letter never lists a town."""
@@ -670,9 +673,9 @@ class Records(AccessRecords, IdentityRecords, Ownership, PersonRecords, LeaseRea
         chosen = select(Outbox).where(Outbox.state == "waiting", *_equal(Outbox.channel, channel))
         return self._rows(chosen.order_by(col(Outbox.attempts), col(Outbox.id)).limit(limit))
 
-    def is_message_due(self, now: datetime) -> bool:
-        """Is there a message that somebody should send now?"""
-        return self._first(select(Outbox).where(*is_due(now))) is not None
+    def is_message_due(self, now: datetime, lease: timedelta) -> bool:
+        """Is there a message that somebody should send now? lease: for how long messages are claimed."""
+        return self._first(select(Outbox).where(*is_due(now, lease))) is not None
 
     def list_outbox(self, *states: str) -> list[Outbox]:
         """List the messages in some states, oldest first."""
@@ -794,10 +797,14 @@ class Records(AccessRecords, IdentityRecords, Ownership, PersonRecords, LeaseRea
         return row
 
 
-def is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Say what holds for a message that should be sent now, and that no process is sending."""
-    waits = (col(Outbox.due_at).is_(None), col(Outbox.due_at) <= now)
-    free = (col(Outbox.leased_until).is_(None), col(Outbox.leased_until) <= now)
+def is_due(now: datetime, lease: timedelta) -> tuple[ColumnElement[bool], ...]:
+    """Say what holds for a message that should be sent now, and that no process is sending.
+
+    What was put off or claimed for longer than anybody does was written before the clock was set back.
+    """
+    due, leased = col(Outbox.due_at), col(Outbox.leased_until)
+    waits = (due.is_(None), due <= now, due > now + LONGEST_WAIT)
+    free = (leased.is_(None), leased <= now, leased > now + lease)
     return (col(Outbox.state) == "waiting", or_(*waits), or_(*free))
 
 

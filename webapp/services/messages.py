@@ -28,6 +28,8 @@ LEASE = timedelta(minutes=10)
 MOST_TRIES = 9
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 60, 8 * 3600, 3
 """Seconds from one try to the next, growing by this factor: nine tries take about a day."""
+OUTAGE_PAUSE = 300
+"""Seconds that a message waits at most while no server is reached at all: it is not the message that is at fault."""
 UNSERVED_PAUSE, DAY = timedelta(minutes=5), timedelta(days=1)
 """Least and most until it is looked again whether the town has a mail server: as long as was waited before."""
 
@@ -90,18 +92,26 @@ def tell(
     door.put(tables.Outbox(kind=kind, channel=channel, user_id=user_id, email=email, facts=said, created_at=door.now()))
 
 
-def deliver(town: Town) -> int:
-    """Send what is due, and count it; what fails is tried again, ever later, and comes to the desk in the end."""
+def deliver(town: Town, is_over: Callable[[], bool] = lambda: False) -> int:
+    """Send what is due, and count it; what fails is tried again, ever later, and comes to the desk in the end.
+
+    is_over: whether to stop after the message that is being sent; what is left is anybody's again.
+    """
     with town.store.read() as records:
-        if not records.is_message_due(town.clock()):
+        if not records.is_message_due(town.clock(), LEASE):
             return 0
-    sent = 0
-    while batch := town.store.commit(lambda door: door.claim_messages(BATCH, LEASE)):
-        sent += sum(_deliver(town, row) for row in batch)
+    sent, silent = 0, set[str]()
+    while not is_over() and (batch := town.store.commit(lambda door: door.claim_messages(BATCH, LEASE))):
+        for k, row in enumerate(batch):
+            if is_over():
+                left = [one.id for one in batch[k:] if one.id]
+                town.store.commit(lambda door, left=left: door.free_messages(left))  # type: ignore[misc]
+                break
+            sent += _deliver(town, row, silent)
     return sent
 
 
-def _deliver(town: Town, row: tables.Outbox) -> int:
+def _deliver(town: Town, row: tables.Outbox, silent: set[str]) -> int:
     number = row.id or 0
     with town.store.read() as records:
         post = _address(town, records, row)
@@ -116,11 +126,11 @@ def _deliver(town: Town, row: tables.Outbox) -> int:
     if not post.routes:
         _without_a_way(town, post)
         return 0
-    via, error = _carry(town, post)
+    via, error, outage = _carry(town, post, silent)
     if via:
         town.store.commit(lambda door: door.mark_sent(number, via))
         return 1
-    _postpone(town, row, error)
+    _postpone(town, row, error, outage=outage)
     return 0
 
 
@@ -174,28 +184,55 @@ def _without_a_way(town: Town, post: _Post) -> None:
     town.store.commit(lambda door: door.mark_message(post.row.id or 0, state, error="no way"))
 
 
-def _carry(town: Town, post: _Post) -> tuple[str, str]:
-    """Send by the first channel that takes it; else say why none did. One bad row must not stop the others."""
-    error = ""
+def _carry(town: Town, post: _Post, silent: set[str]) -> tuple[str, str, bool]:
+    """Send by the first channel that takes it: which; else why none did, and whether no server was reached at all.
+
+    silent: channels whose server did not answer in this round; nobody waits for them again. One bad row must not stop
+    the others.
+    """
+    error, outage = "", True
     for route in post.routes:
         if not reach.serves(town, route.channel):
+            continue
+        if route.channel in silent:
+            error = error or "Silent"
             continue
         try:
             _CARRIERS[route.channel](town, post, route)
         except (OSError, smtplib.SMTPException, ValueError, LookupError) as fault:
             error = error or type(fault).__name__
+            if not _is_outage(fault):
+                outage = False
+            elif route.channel in _ONE_SERVER:
+                silent.add(route.channel)
         else:
-            return route.channel, ""
-    return "", error
+            return route.channel, "", False
+    return "", error, outage
 
 
-def _postpone(town: Town, row: tables.Outbox, error: str) -> None:
+def _is_outage(fault: Exception) -> bool:
+    """Is it the server that is away or asks for patience, whatever the message is?"""
+    if isinstance(fault, smtplib.SMTPResponseException):
+        return fault.smtp_code == _SHUTTING_DOWN
+    if isinstance(fault, smtplib.SMTPException):
+        return isinstance(fault, smtplib.SMTPServerDisconnected)
+    answer = getattr(fault, "response", None)
+    if answer is not None:
+        status = int(answer.status_code)
+        return status == _TOO_MANY or status >= _ITS_FAULT
+    return isinstance(fault, OSError) and not isinstance(fault, (ValueError, pushing.Gone))
+
+
+def _postpone(town: Town, row: tables.Outbox, error: str, *, outage: bool) -> None:
+    """Try again later; a message that no server was reached for is given up after a day, however often it was tried."""
     number, tries = row.id or 0, row.attempts + 1
-    due = town.clock() + timedelta(seconds=pause(tries) * uniform(0.75, 1.25))
+    wait = min(pause(tries), OUTAGE_PAUSE) if outage else pause(tries)
+    due = town.clock() + timedelta(seconds=wait * uniform(0.75, 1.25))
+    over = tries >= MOST_TRIES and (not outage or town.clock() - row.created_at > DAY)
 
     def change(door: Door) -> None:
         door.mark_failed(number, error, due)
-        if tries >= MOST_TRIES:
+        if over:
             door.mark_message(number, "dead")
 
     town.store.commit(change)
@@ -256,6 +293,9 @@ def _push(town: Town, post: _Post, route: Route) -> None:
         raise fault
 
 
+_ONE_SERVER = frozenset({"email", "text", "line"})
+"""Channels with one server for everybody."""
+_SHUTTING_DOWN, _TOO_MANY, _ITS_FAULT = 421, 429, 500
 _CARRIERS: Mapping[str, Callable[[Town, _Post, Route], None]] = {
     "email": _mail,
     "text": _text,

@@ -216,6 +216,9 @@ def replan() -> ResponseReturnValue:
     if wanted is None:
         raise Invalid("replan day")
     done = planning.replan(town(), wanted, seconds=SOLVE_SECONDS)
+    if done.fault:
+        flash(_("The search for seats did not come to its end. Every booking stays as it is; try again."), "warning")
+        return redirect(url_for("dispatcher.day", day=wanted.isoformat()))
     found = len(done.booked)
     said = ngettext(
         "A seat was found for %(num)s waiting request.", "Seats were found for %(num)s waiting requests.", found

@@ -17,6 +17,7 @@ from webapp import logs, metrics, production
 from webapp.config import Settings
 from webapp.live import LiveTown
 from webapp.services import health
+from webapp.views.shared import anybody
 
 LOG = logging.getLogger(__name__)
 pages = Blueprint("operations", __name__)
