@@ -42,7 +42,7 @@ from webapp.views import auth, openapi
 
 CALLS = 20_000
 """Fewest calls of the long form, on each database."""
-SHORT_CALLS = 400
+SHORT_CALLS = 300
 STRANGER = ""
 CHECKS = (
     "not_a_server_error",
@@ -158,6 +158,7 @@ def negative_control(app: Flask, town: Town) -> Finding:
     def undescribed() -> ResponseReturnValue:
         return "", 418
 
+    app.logger.disabled = True  # the planted fault is meant
     kept = app.view_functions["driver.web_manifest"], app.view_functions["cards.show"]
     said = openapi.describe(app)
     only = {path: said["paths"][path] for path in ("/drive/app.webmanifest", "/desk/signing-in")}
@@ -167,6 +168,7 @@ def negative_control(app: Flask, town: Town) -> Finding:
         _round(app, town, {**said, "paths": only}, "desk", seen, examples=1, address="")
     finally:
         app.view_functions |= {"driver.web_manifest": kept[0], "cards.show": kept[1]}
+        app.logger.disabled = False
     figure = {"faults_planted": 2, "faults_found": len(seen.faults)}
     return Finding(15, "negative control: planted faults are found", len(seen.faults) == 2, figure)
 
