@@ -74,7 +74,7 @@ def _open(kind: str, scheme: str, domain: str) -> Any:
     logging.getLogger("geopy").setLevel(logging.WARNING)  # below that it writes whole addresses, words and all
     chosen = {"nominatim": Nominatim, "photon": Photon}[kind]
 
-    class Plain(URLLibAdapter):  # the other one tries thrice, and urllib3 logs each address
+    class Plain(URLLibAdapter):  # type: ignore[misc] # the other one tries thrice, and urllib3 logs each address
         """Asks the server that the town named, and none that this one sends us on to."""
 
         def __init__(self, *, proxies: Any, ssl_context: Any) -> None:

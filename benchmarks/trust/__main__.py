@@ -32,6 +32,8 @@ TRIALS: tuple[str, ...] = (
     "access",
     "restart",
     "background",
+    "files",
+    "clocks",
 )
 """Modules of this package, in order; each has a `run(bench)` that yields its findings."""
 LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"

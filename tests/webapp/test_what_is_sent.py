@@ -98,14 +98,14 @@ def test_of_a_key_that_comes_twice_the_last_counts(site: Flask, town: Town) -> N
 def test_what_is_too_much_is_refused_before_it_is_read(sign_in: SignIn) -> None:
     browser = sign_in("dispatcher").browser
     parts = {f"p{number}": "x" for number in range(MOST_PARTS + 1)}
-    too_much = [
+    too_much: list[dict[str, Any]] = [
         {"data": {"file": (BytesIO(bytes(LARGEST_REQUEST)), "a.csv")}, "content_type": "multipart/form-data"},
         {"data": b"text=" + b"x" * (LARGEST_FIELDS + 100_000), "content_type": FORM},
         {"data": {"text": "x" * (LARGEST_FIELDS + 100_000)}, "content_type": "multipart/form-data"},
         {"data": parts, "content_type": "multipart/form-data"},
     ]
     for sent in too_much:
-        assert browser.post("/dispatch/upload", **sent).status_code == 413, sent["content_type"]  # type: ignore[arg-type]
+        assert browser.post("/dispatch/upload", **sent).status_code == 413, sent["content_type"]
     elsewhere = {"file": (BytesIO(bytes(LARGEST_FIELDS)), "a.csv")}
     assert browser.post("/dispatch/replan", data=elsewhere).status_code == 413
 
@@ -135,7 +135,7 @@ def test_a_trip_of_300_metres_or_in_ten_seconds_is_answered_with_an_offer_or_a_r
     near = replace(LIISANKATU, lat=LIISANKATU.lat - 0.0027)
     now = town.seconds_now(town.today())
     for changed in ({"ends": (LIISANKATU, near)}, {"depart": now + 10}):
-        answer = booking.ask(town, wishes.wish(town, **changed))  # type: ignore[arg-type]
+        answer = booking.ask(town, wishes.wish(town, **changed))
         assert answer.offers or (answer.refusal and answer.refusal.rule)
 
 

@@ -263,7 +263,9 @@ def _read_view(app: Flask, endpoint: str, answers: Mapping[type, int]) -> Found:
     view = inspect.unwrap(app.view_functions[endpoint])
     code = _code_of(view)
     if code is None:
-        foreign = SIGN_IN if endpoint == "security.login" else {"fields": {}, "statuses": {302}, "types": {HTML}}
+        foreign: dict[str, Any] = {"fields": {}, "statuses": {302}, "types": {HTML}}
+        if endpoint == "security.login":
+            foreign = SIGN_IN
         if endpoint in ("static", "security.static"):
             foreign = {"fields": {}, "statuses": KEPT, "types": {"*/*"}}
         too_many = {answers[TooMany]} if endpoint == "security.login" else set()
@@ -519,28 +521,25 @@ def _types(code: Code) -> set[str]:
         one = left.pop()
         seen.add(one)
         for node in ast.walk(one.node):
+            if isinstance(node, ast.Assign) and any(getattr(to, "attr", "") == "mimetype" for to in node.targets):
+                found.update(_texts(node.value))
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             if name in MADE:
                 found.add(MADE[name])
             if name == "Response":
-                found |= {str(said.value.value) for said in node.keywords if _is_mimetype(said)} or {"*/*"}
+                said = [one.value for one in node.keywords if one.arg == "mimetype"]
+                found |= {text for value in said for text in _texts(value)} or {"*/*"}
             other = _code_of(_meant(one, node.func))
             if other and other not in seen and other.module.__name__.startswith("webapp.views"):
                 left.append(other)
-        found |= {
-            node.value.value
-            for node in ast.walk(one.node)
-            if isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Constant)
-            and any(getattr(to, "attr", "") == "mimetype" for to in node.targets)
-        }
     return found or {HTML}
 
 
-def _is_mimetype(said: ast.keyword) -> bool:
-    return said.arg == "mimetype" and isinstance(said.value, ast.Constant)
+def _texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
 
 
 # Which fields a view asks the request for
