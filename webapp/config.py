@@ -16,8 +16,13 @@ LOCALES = {"en": "en_GB", "sv": "sv_FI"}
 """Whose way of writing dates, times and amounts is meant, where the bare language does not say it."""
 PUSH_SERVICES = ("fcm.googleapis.com", "push.services.mozilla.com", "notify.windows.com", "push.apple.com")
 """Hosts, and those below them, that the browsers of today name for their messages."""
+SECOND_FACTORS = ("off", "offered", "required")
+LOG_FORMS = ("text", "json")
+OWN_KEY = "secret-key"
+"""Where a home keeps its own secret key."""
 MOST_DAYS = 120
 MOST_PROXIES = 9
+LEAST_CONNECTIONS, MOST_CONNECTIONS = 4, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +41,19 @@ class Settings:
     JSON or a form, with {to} and {text}; sms_authorization: header that it wants.
     line_token, line_secret: of the town's LINE channel; empty where nobody is told by LINE. line_address: where LINE
     takes messages. push_services: hosts to which messages for browsers may go.
+    connections: most that one process keeps open to the database.
     proxies: how many reverse proxies stand in front and tell by whom a page is asked for.
     https: whether the site is reached by https (cookies are then sent over https only).
+    second_factor: whether staff sign in by more than a password: "off", "offered" or "required", which is the default
+    where the site is reached by https.
     geocoder: kind:address of an online geocoder, empty where what people type must not leave the house.
+    old_secret_keys: keys of before, latest first: what they signed is still believed. log: how events are written,
+    "text" or "json". metrics_token: what a reader of the metrics has to say; empty where nobody reads them.
     """
 
     home: Path
-    database_url: str
-    secret_key: str
+    database_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
     area: tuple[str, ...] = ("helsinki",)
     timezone: ZoneInfo = ZoneInfo("Europe/Helsinki")
     language: str = "en"
@@ -66,6 +76,16 @@ class Settings:
     line_secret: str = field(default="", repr=False)
     line_address: str = "https://api.line.me/v2/bot/message/push"
     push_services: tuple[str, ...] = PUSH_SERVICES
+    connections: int = 66
+    second_factor: str = "offered"
+    old_secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    log: str = "text"
+    metrics_token: str = field(default="", repr=False)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every secret key that is believed, the one that signs first."""
+        return (self.secret_key, *self.old_secret_keys)
 
     @property
     def area_folders(self) -> tuple[Path, ...]:
@@ -86,10 +106,12 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
     folder = home or _home(env)
     folder.mkdir(parents=True, exist_ok=True)
     default = Settings(folder, f"sqlite:///{folder / 'noriai.db'}", "")
+    address = _site_address(env.get("NORIAI_ADDRESS", default.address))
+    https = _is_https(env.get("NORIAI_HTTPS", ""), address)
     return Settings(
         home=folder,
         database_url=env.get("NORIAI_DATABASE_URL", default.database_url),
-        secret_key=env.get("NORIAI_SECRET_KEY") or _own_secret(folder / "secret-key"),
+        secret_key=env.get("NORIAI_SECRET_KEY") or _own_secret(folder / OWN_KEY),
         area=_area_names(env.get("NORIAI_AREA", "")) or default.area,
         timezone=_timezone(env.get("NORIAI_TIMEZONE", default.timezone.key)),
         language=_language(env.get("NORIAI_LANGUAGE", default.language)),
@@ -98,9 +120,9 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         policy=env.get("NORIAI_POLICY", default.policy),
         smtp=env.get("NORIAI_SMTP", default.smtp),
         mail_from=env.get("NORIAI_MAIL_FROM", default.mail_from),
-        https=env.get("NORIAI_HTTPS", "").lower() in {"1", "true", "yes"},
+        https=https,
         geocoder=env.get("NORIAI_GEOCODER", default.geocoder),
-        address=_site_address(env.get("NORIAI_ADDRESS", default.address)),
+        address=address,
         sms=env.get("NORIAI_SMS", default.sms),
         sms_authorization=env.get("NORIAI_SMS_AUTHORIZATION", default.sms_authorization),
         sms_body=env.get("NORIAI_SMS_BODY", default.sms_body),
@@ -112,6 +134,11 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         line_secret=env.get("NORIAI_LINE_SECRET", default.line_secret),
         line_address=_line_address(env.get("NORIAI_LINE_ADDRESS", default.line_address)),
         push_services=_hosts(env.get("NORIAI_PUSH_SERVICES", "")) or default.push_services,
+        connections=_connections(env.get("NORIAI_CONNECTIONS", str(default.connections))),
+        second_factor=_second_factor(env.get("NORIAI_SECOND_FACTOR") or ("required" if https else "offered")),
+        old_secret_keys=tuple(env.get("NORIAI_OLD_SECRET_KEYS", "").split()),
+        log=_log_form(env.get("NORIAI_LOG", default.log)),
+        metrics_token=env.get("NORIAI_METRICS_TOKEN", default.metrics_token),
     )
 
 
@@ -166,9 +193,26 @@ def _site_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _is_https(said: str, address: str) -> bool:
+    """Is the site reached by https? As is said, else as its address says."""
+    return said.lower() in {"1", "true", "yes"} if said else address.startswith("https://")
+
+
+def _log_form(text: str) -> str:
+    if text not in LOG_FORMS:
+        raise ValueError(f"NORIAI_LOG is {text!r}: write one of {', '.join(LOG_FORMS)}")
+    return text
+
+
 def _smtp_tls(text: str) -> str:
     if text not in {"", "starttls", "tls"}:
         raise ValueError(f"NORIAI_SMTP_TLS is {text!r}: write starttls or tls, or leave it empty")
+    return text
+
+
+def _second_factor(text: str) -> str:
+    if text not in SECOND_FACTORS:
+        raise ValueError(f"NORIAI_SECOND_FACTOR is {text!r}: write {', '.join(SECOND_FACTORS)}")
     return text
 
 
@@ -187,6 +231,15 @@ def _proxies(text: str) -> int:
     if not text.isdecimal() or int(text) > MOST_PROXIES:
         raise ValueError(
             f"NORIAI_PROXIES is {text!r}: write how many reverse proxies stand in front, from 0 to {MOST_PROXIES}"
+        )
+    return int(text)
+
+
+def _connections(text: str) -> int:
+    if not text.isdecimal() or not LEAST_CONNECTIONS <= int(text) <= MOST_CONNECTIONS:
+        raise ValueError(
+            f"NORIAI_CONNECTIONS is {text!r}: write how many connections to the database a process may keep, "
+            f"from {LEAST_CONNECTIONS} to {MOST_CONNECTIONS}"
         )
     return int(text)
 

@@ -32,15 +32,18 @@ class LiveTown:
         self._town = town
         self._seen: Mark | None = None
         self._judge_from: Engine | Atlas | None = None
+        self.stopping = threading.Event()
+        """Set once this process takes no more work."""
 
     def now(self) -> Town:
         """Give the town as it is at this moment; its roads and names never change under whoever holds it."""
         return self._town
 
-    def watch(self, stopped: threading.Event | None = None) -> None:
-        """Look for new roads every so often, beside the requests, until `stopped` is set."""
-        work = threading.Thread(target=self._keep_looking, args=(stopped or threading.Event(),), daemon=True)
+    def watch(self, stopped: threading.Event | None = None) -> threading.Thread:
+        """Look for new roads every so often, beside the requests, until `stopped` is set, or `stopping`."""
+        work = threading.Thread(target=self._keep_looking, args=(stopped or self.stopping,), daemon=True)
         work.start()
+        return work
 
     def look(self) -> bool:
         """Take over the areas' roads if they are others than those in service; say whether they were.
@@ -56,7 +59,7 @@ class LiveTown:
             if new:
                 self._take_over(*open_roads(folders))
         except RoadError as error:
-            LOG.error("new roads are refused, the old ones stay in service: %s", error)
+            LOG.error("new roads are refused, the old ones stay in service: %s", str(error))
             new = False
         self._seen = mark
         return new

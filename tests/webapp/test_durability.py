@@ -157,7 +157,7 @@ def test_an_old_version_does_not_write_into_newer_records(store: Store) -> None:
 def test_without_the_fence_an_old_version_would_write(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     settled(store)
     become(store, "r9999")
-    monkeypatch.setattr(Store, "_fence", False)
+    monkeypatch.setattr(Store, "_one_version", False)
     put(store, user("other"))
     with store.read() as records:
         assert records.find_user(id="other")

@@ -25,3 +25,7 @@ class Unavailable(Busy):
 
 class NotFound(StoreError):
     """No record has this id."""
+
+
+class LeaseLost(StoreError):
+    """A worker wrote after its lease was taken over or given back: another one does that work now."""

@@ -202,10 +202,10 @@ def stop(town: Town, consent_id: str, *, recipient: str) -> None:
 
 def find_by_token(town: Town, token: str) -> str | None:
     """Give the id of the consent that the link in a message names, if it still holds."""
-    key = town.settings.secret_key
     with town.store.read() as records:
-        rows = records.list_consents()
-    return next((row.id for row in rows if row.email and codes.token(key, "consent", row.id) == token), None)
+        rows = [row for row in records.list_consents() if row.email]
+    made = ((row.id, codes.token(key, "consent", row.id)) for row in rows for key in town.settings.keys)
+    return next((row_id for row_id, said in made if said == token), None)
 
 
 def stop_by_token(town: Town, token: str) -> None:
@@ -258,6 +258,12 @@ def list_followed(town: Town, user_id: str) -> list[Followed]:
             rides = tuple(_rides_today(town, records, one, holds)) if holds else ()
             found.append(Followed(name, tuple(_given(row, name) for row in own), rides))
     return sorted(found, key=lambda one: one.name)
+
+
+def list_subjects(town: Town, user_id: str) -> list[Subject]:
+    """List of whose rides somebody is told."""
+    with town.store.read() as records:
+        return list(dict.fromkeys(map(_subject, records.list_consents(town.today(), user_id=user_id))))
 
 
 def follows(town: Town, user_id: str) -> bool:

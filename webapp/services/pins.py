@@ -19,21 +19,30 @@ def seal(town: Town, owner: str, digits: str) -> str:
     weak = len(set(digits)) == 1 or any(digits in run for run in _RUNS)
     if len(digits) not in DIGITS or weak:
         raise Invalid("pin")
-    return PasswordHasher().hash(_peppered(town, owner, digits))
+    return seal_text(town, owner, digits)
+
+
+def seal_text(town: Town, owner: str, text: str) -> str:
+    """Hash a short secret of an owner (an id) that was drawn by lot."""
+    return PasswordHasher().hash(_peppered(town.settings.secret_key, owner, text))
 
 
 def fits(town: Town, owner: str, digits: str, sealed: str | None) -> bool:
     """Is this the PIN that was sealed? Where nothing was, that takes as long to deny."""
+    fitting = [_verify(sealed or _nobodys(), _peppered(key, owner, digits)) for key in town.settings.keys]
+    return any(fitting) and sealed is not None
+
+
+def _verify(sealed: str, said: str) -> bool:
     try:
-        right = PasswordHasher().verify(sealed or _nobodys(), _peppered(town, owner, digits))
+        return PasswordHasher().verify(sealed, said)
     except VerificationError:
         return False
-    return right and sealed is not None
 
 
-def _peppered(town: Town, owner: str, digits: str) -> str:
+def _peppered(key: str, owner: str, digits: str) -> str:
     """Mix the town's secret into a PIN: 10,000 hashes are soon tried by whoever has the records alone."""
-    return codes.pseudonym(town.settings.secret_key, "pin", f"{owner} {digits}")
+    return codes.pseudonym(key, "pin", f"{owner} {digits}")
 
 
 @cache

@@ -49,4 +49,4 @@ def check_time(town: Town, token: Token) -> None:
 
 
 def _serializer(town: Town) -> URLSafeSerializer:
-    return URLSafeSerializer(town.settings.secret_key, salt="noriai offer")
+    return URLSafeSerializer([*reversed(town.settings.keys)], salt="noriai offer")
