@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -154,7 +155,8 @@ def _open_records(store: Store, made: Path) -> None:
             raise StoreError(f"{error}; restore a backup (noriai restore), or delete {made} to begin anew") from error
         raise
     if store.address not in known:
-        made.write_text("".join(f"{line}\n" for line in [*known, store.address]), encoding="utf-8")
+        with suppress(OSError):  # a home that may only be read has no memory
+            made.write_text("".join(f"{line}\n" for line in [*known, store.address]), encoding="utf-8")
 
 
 def _texting(settings: Settings) -> TextGateway:

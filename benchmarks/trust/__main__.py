@@ -25,6 +25,8 @@ TRIALS: tuple[str, ...] = (
     "actions",
     "durability",
     "power",
+    "outages",
+    "recovery",
     "api",
     "load",
     "answers",

@@ -31,6 +31,7 @@ PASSWORD = "noriai-trust"  # noqa: S105
 MINUTE = 60
 FIRST, HEADWAY, RUNS = 7 * 3600, 40 * MINUTE, 18
 PATIENCE = 20.0
+LONGEST_ROUND = 15.0
 CANCELS = 0.4
 """Share of bookings that are given back at once."""
 
@@ -46,7 +47,7 @@ class Wish:
 
 @dataclass(slots=True)
 class Told:
-    """What riders were told. statuses: answers other than the expected ones; slowest: seconds of any answer."""
+    """What riders were told. statuses: of answers that were no booking; slowest: seconds until one of these."""
 
     booked: dict[str, tuple[Wish, int]] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
@@ -54,7 +55,8 @@ class Told:
     unknown: list[tuple[Wish, int]] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     slowest: float = 0.0
-    first_good: float = 0.0
+    unhelpful: int = 0
+    """How many of these were a 503 that did not say when to come again."""
 
 
 def settle(town: Town, riders: int) -> list[str]:
@@ -126,6 +128,7 @@ class Booker:
         self.number = number
         self.cookie = ""
         self.csrf = ""
+        self.retry_after = ""
 
     def sign_in(self, port: int) -> None:
         self._note(self.ask(port, "GET", "/login"))
@@ -147,6 +150,7 @@ class Booker:
             connection.request(method, path, urlencode(form or {}) if form else None, headers)
             answer = connection.getresponse()
             body = answer.read().decode(errors="replace")
+            self.retry_after = answer.getheader("Retry-After") or ""
             said = answer.getheader("Set-Cookie")
             self.cookie = said.split(";")[0] if said else self.cookie
             return answer.status, answer.getheader("Location") or "", body
@@ -188,9 +192,10 @@ def _go(port: int, booker: Booker, plan: Sequence[Wish], told: Told, stop: threa
         except (OSError, http.client.HTTPException):
             told.unknown.append((wish, booker.number))
             continue
-        told.slowest = max(told.slowest, time.monotonic() - began)
         if not made:
+            told.slowest = max(told.slowest, time.monotonic() - began)
             told.statuses.append(status)
+            told.unhelpful += status == 503 and not booker.retry_after
             told.unknown.append((wish, booker.number))
             continue
         told.booked[made] = (wish, booker.number)
@@ -204,6 +209,13 @@ def _go(port: int, booker: Booker, plan: Sequence[Wish], told: Told, stop: threa
                 told.cancelled.add(made)
             else:
                 told.statuses.append(status)
+
+
+def wait_for(told: Told, answers: int) -> None:
+    """Wait until so many were told that they are booked, but not for good."""
+    until = time.monotonic() + LONGEST_ROUND
+    while len(told.booked) < answers and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 def lost(store: Store, told: Told) -> int:

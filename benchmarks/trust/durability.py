@@ -31,7 +31,6 @@ from webapp.town import Town, open_town
 RIDERS, SEATS_ASKED = 4, 16
 KILLS, SHORT_KILLS = 100, 2
 SHORT_STEPS = 12
-LONGEST_ROUND = 15.0
 
 
 def run(bench: Bench) -> Iterator[Finding]:
@@ -67,7 +66,7 @@ def killed_at_any_time(bench: Bench, database: str, town: Town, riders: list[str
             told, stop = Told(), threading.Event()
             plans = [bookers.wishes(town, rider, chance.sample(range(bookers.RUNS), SEATS_ASKED)) for rider in riders]
             threads = bookers.rush(served.port, people, plans, told, stop)
-            _wait_for(told, chance.randrange(3, 20))
+            bookers.wait_for(told, chance.randrange(3, 20))
             time.sleep(chance.uniform(0, 0.05))
         stop.set()
         for thread in threads:
@@ -83,13 +82,6 @@ def killed_at_any_time(bench: Bench, database: str, town: Town, riders: list[str
     zero = ("lost", "partial", "answered_otherwise", "faults")
     held = not any(figures[name] for name in zero) and figures["booked"] > 0 and _is_sound(town)
     return Finding(3, "the site is killed while people book", held, figures, database)
-
-
-def _wait_for(told: Told, answers: int) -> None:
-    """Wait until so many were told that they are booked, but not for good."""
-    until = time.monotonic() + LONGEST_ROUND
-    while len(told.booked) < answers and time.monotonic() < until:
-        time.sleep(0.005)
 
 
 def _ask_again(port: int, people: list[Booker], told: Told) -> int:

@@ -30,7 +30,7 @@ from webapp.db.store import Store, StoreError
 SECTOR = 512
 CUTS, SHORT_CUTS = 120, 12
 BOOKINGS, SHORT_BOOKINGS = 60, 14
-KEPT, WEAKER = ("TRUNCATE/FULL", "WAL/FULL"), ("TRUNCATE/OFF", "WAL/NORMAL")
+KEPT, WEAKER = ("TRUNCATE/FULL", "WAL/FULL"), ("TRUNCATE/NORMAL", "TRUNCATE/OFF", "WAL/NORMAL")
 WAYS = ("nothing", "all", "some", "torn")
 """What becomes of writes that were not synced."""
 

@@ -38,7 +38,7 @@ def _weaken(journal: str, synchronous: str) -> None:
         if synchronous != "FULL":
             connection.execute(f"PRAGMA synchronous={synchronous}")
 
-    engines.SqliteDatabase._prepare = prepare  # type: ignore[method-assign]
+    engines.SqliteDatabase._prepare = prepare  # type: ignore[assignment,method-assign]
 
 
 def _book(home: Path, place: Path, times: int) -> None:

@@ -15,6 +15,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic, sleep
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import URL, Connection, Engine, create_engine, delete, inspect, make_url, text, update
@@ -30,6 +31,7 @@ from webapp.db.store import Store
 Progress = Callable[[int, int], None]
 PAGES = 1024
 PATIENCE = 60.0
+CLOSING_SECONDS = 3.0
 HELD = "held"
 """State of a message that waits after a restore until somebody says whether it was sent already."""
 
@@ -213,15 +215,26 @@ def _swap_files(file: Path, ready: Path, stamp: str) -> str:
     with Gate(file).held(PATIENCE):
         _refuse_while_open(file)
         aside = file.with_name(f"{file.name}.before-{stamp}")
-        for beside in ("", "-wal", "-journal"):
+        if file.exists():
+            _finish_journal(file)
+        for beside in ("-wal", "-journal"):
             with suppress(FileNotFoundError):
                 Path(f"{file}{beside}").rename(f"{aside}{beside}")
         Path(f"{file}-shm").unlink(missing_ok=True)
-        ready.rename(file)
+        if file.exists():
+            aside.hardlink_to(file)  # so that there is a file of the name at every moment
+        ready.replace(file)
         _sync(file.parent)
     for beside in (".lock", "-wal", "-shm", "-journal"):
         Path(f"{ready}{beside}").unlink(missing_ok=True)
     return str(aside) if aside.exists() else ""
+
+
+def _finish_journal(file: Path) -> None:
+    """Bring what a journal still holds into its file, where that can be read at all."""
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(file)) as old:
+        old.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _refuse_while_open(file: Path) -> None:
@@ -327,13 +340,10 @@ def _swap_databases(address: URL, ready: str, stamp: str) -> str:
     if not _exists(address):
         _command(_server(address), f'ALTER DATABASE "{ready}" RENAME TO "{name}"')
         return ""
-    engine = _engine(_server(address))
-    with engine.connect() as connection:
-        asked = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
-        users = connection.execute(asked, {"name": name}).scalar_one()
-    engine.dispose()
+    users = _users(address, name)
     if users:
         raise StoreError(f"{users} connections to {name} are open: stop the service first")
+    _users(address, ready)
     aside = f"{name[:32]}_before_{stamp.lower()}"
     _command(
         _server(address),
@@ -341,6 +351,22 @@ def _swap_databases(address: URL, ready: str, stamp: str) -> str:
         f'ALTER DATABASE "{ready}" RENAME TO "{name}"',
     )
     return aside
+
+
+def _users(address: URL, name: str) -> int:
+    """Count the connections to a database, once those that are closing had some seconds to go."""
+    engine = create_engine(_server(address).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    asked = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
+    until = monotonic() + CLOSING_SECONDS
+    try:
+        with engine.connect() as connection:
+            while users := int(connection.execute(asked, {"name": name}).scalar_one()):
+                if monotonic() > until:
+                    return users
+                sleep(0.1)
+            return 0
+    finally:
+        engine.dispose()
 
 
 def _tool(name: str) -> str:
