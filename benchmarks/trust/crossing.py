@@ -142,6 +142,23 @@ class Browser(Protocol):
     ) -> Answer: ...
 
 
+class InProcess:
+    """A browser at a site in this process; a fault of the site is a 500."""
+
+    def __init__(self, site: Flask) -> None:
+        self._client = site.test_client()
+
+    def send(
+        self, method: str, path: str, data: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        try:
+            answer = self._client.open(path, method=method, data=data, headers=headers)
+        except Exception:
+            return Answer(500, "")
+        shown = answer.text if (answer.mimetype or "").startswith("text/") else ""
+        return Answer(answer.status_code, shown, answer.location or "")
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One request of somebody; thing: what it names, not theirs, if anything. inside: the page itself is theirs."""
@@ -186,6 +203,9 @@ class _Settling:
 
     def put(self, row: Any) -> Any:
         return self.town.store.commit(lambda door: door.put(row))
+
+    def append(self, how: Callable[[Door, Any], object], row: Any) -> None:
+        self.town.store.commit(lambda door: how(door, row))
 
     def add(self, kind: str, name: str, may: Iterable[str], *words: str) -> None:
         self.things.append(Thing(kind, str(name), frozenset(may), words))
@@ -321,7 +341,7 @@ class _Settling:
                 user_id=self.ids.get(user or ""), email="" if user else f"{name}-canary@example.org",
                 kinds=["boarded"], starts=self.today, basis="paper", given_at=now,
             )  # fmt: skip
-            self.town.store.commit(lambda door, row=row: door.add_consent(row))
+            self.append(Door.add_consent, row)
             self.add("consent", name, may, *((row.email,) if row.email else ()))
 
     def of_operators(self) -> None:
@@ -339,7 +359,7 @@ class _Settling:
                 liability=f"Terms of {side} Canary", starts=today, ends=today + 90 * DAY,
                 drafted_by=self.ids["town"], created_at=now,
             )  # fmt: skip
-            self.town.store.commit(lambda door, row=agreement: door.add_agreement(row))
+            self.append(Door.add_agreement, agreement)
             self.add("agreement", agreement.id, {own, "town"}, agreement.liability)
             steering = tables.Steering(
                 id=f"steering-{side}", operator_id=side, service_date=today, actions=[], created_by=by, created_at=now,
@@ -355,10 +375,10 @@ class _Settling:
                 id=f"remark-{side}", run_id=f"{side}-now", stop_id="", kind="note", happened_at=now, received_at=now,
                 actor=self.ids[f"driver-{side}"], text=f"Note of {side} Canary",
             )  # fmt: skip
-            self.town.store.commit(lambda door, note=note: door.add_event(note))
+            self.append(Door.add_event, note)
             self.add("remark", note.id, {own, "desk"}, note.text)
             update = tables.RoadUpdate(id=f"roads-{side}", area="helsinki", at=now)
-            self.town.store.commit(lambda door, row=update: door.add_road_update(row))
+            self.append(Door.add_road_update, update)
             self.put(tables.RoadReview(update_id=update.id, operator_id=side, runs=1, until=today + DAY))
             self.add("roads", update.id, {own})
         book = rules.list_rulebooks()[0]
@@ -589,7 +609,9 @@ def odd_answers(ground: Ground, browser: Browser, who: str) -> list[str]:
     """Ask every page in ways that no browser does; give what was answered with anything but a refusal."""
     found = []
     for one in ground.everything(who):
-        ways = [(method, one.path, {}) for method in ("TRACE", "PUT", "PATCH", "DELETE", "PROPFIND", "OPTIONS")]
+        ways: list[tuple[str, str, dict[str, str]]] = [
+            (method, one.path, {}) for method in ("TRACE", "PUT", "PATCH", "DELETE", "PROPFIND", "OPTIONS")
+        ]
         if one.method == "POST":
             ways += [("GET", one.path, {"X-HTTP-Method-Override": "POST", "X-HTTP-Method": "POST"})]
         ways += [("POST", f"{one.path}{end}", {}) for end in ("/.", "..", "%252f", "%00")]

@@ -1,15 +1,13 @@
 """Nobody opens what is not theirs: every page, every role, and every name swapped for a foreign one that is there."""
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 
 from benchmarks.trust import crossing
-from benchmarks.trust.crossing import Answer, Browser, Ground
+from benchmarks.trust.crossing import Browser, Ground, InProcess
 from tests.webapp import wishes
 from tests.webapp.conftest import Clock, SignIn
 from tests.webapp.wishes import BUS, VAN
@@ -18,23 +16,6 @@ from webapp.services.errors import Invalid
 from webapp.town import Town
 from webapp.views import guard
 from webapp.views.shared import anybody
-
-
-class InProcess:
-    """A browser that asks the site without a network."""
-
-    def __init__(self, site: Flask) -> None:
-        self.client = site.test_client()
-
-    def send(
-        self, method: str, path: str, data: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        try:
-            answer = self.client.open(path, method=method, data=data, headers=headers)
-        except Exception:  # what a site that is not under test answers with 500
-            return Answer(500, "")
-        shown = answer.text if answer.mimetype.startswith("text/") else ""
-        return Answer(answer.status_code, shown, answer.location or "")
 
 
 def everybody(site: Flask, ground: Ground) -> dict[str, Browser]:
@@ -123,7 +104,7 @@ def test_a_run_shows_who_rides_from_two_hours_before_until_half_an_hour_after(
     driver = sign_in("driver")
     clock.forward(minutes * 60)
     driver.get(f"/drive/{BUS}", status=status)
-    driver.get(f"/drive/{BUS}/manifest", status=status)
+    assert driver.browser.get(f"/drive/{BUS}/manifest").status_code == status
     assert (f'href="/drive/{BUS}"' in driver.get("/drive?day=2026-11-23")) is (status == 200)
 
 
