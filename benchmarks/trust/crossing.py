@@ -73,6 +73,8 @@ PAGES: Mapping[str, set[str]] = {
     "/messages": _FAMILIES,
     "POST /messages/browser": _RESIDENTS,
     "POST /messages/browser/end": _FAMILIES,
+    "/privacy": _FAMILIES,
+    "/account": {"desk", "town"} | _DISPATCHERS | _DRIVERS,
     "/signing-in": _RESIDENTS,
     "/act-for": _RESIDENTS,
     "/desk": {"desk"},
@@ -87,6 +89,7 @@ PAGES: Mapping[str, set[str]] = {
     "/town": {"town"},
     "= /": _ALL,
     **dict.fromkeys(("/language", "/display", "/sign-in", "/card/", "/tablet", "/line", "/login", "/logout"), _ALL),
+    **dict.fromkeys(("/second-factor", "/passkey"), _ALL),
     **dict.fromkeys(("/roads/", "/service-worker.js", "/push-worker.js", "/static/", "/fs-static/"), _ALL),
 }
 """Whose pages they are, by how their address begins; the longest beginning counts, one with a method before others."""
@@ -109,7 +112,7 @@ READERS = frozenset(
     {"words", "whole_number", "clock_time", "get", "getlist", "_day", "_seconds", "_one_of", "_count", "_lines"}
 )
 """How pages read a field."""
-COUNTERS = frozenset({"sign_in_count", "access_log"})
+COUNTERS = frozenset({"sign_in_count", "access_log", "identity_event", "passkey_challenge", "known_device"})
 """Tables in which refusals are counted."""
 REFUSED = (401, 403, 404)
 WORDS: Mapping[str, Any] = {"kind": "csv", "end": "from", "way": "back", "number": 0, "file": "demo-town.toml"}
@@ -507,7 +510,8 @@ class Ground:
             "/agreements",
             "/dispatch/replan",
         )
-        return (one for one in self.everything(who) if one.method == "POST" and one.path not in kept)
+        sent = (one for one in self.everything(who) if one.method == "POST" and one.path not in kept)
+        return (one for one in sent if not one.path.startswith(("/account", "/privacy")))
 
     def uncrossed(self, tried: Set[tuple[str, str, bool]]) -> Iterator[str]:
         """Name the pages of things to which nobody came whom the page itself lets in."""

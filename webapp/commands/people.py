@@ -4,10 +4,11 @@ import re
 
 import click
 
+from webapp.commands.factors import reset_factors, set_password
 from webapp.commands.shared import (
     open_the_town,
 )
-from webapp.services import accounts, rights
+from webapp.services import accounts, passwords, rights
 
 OPERATOR_CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 
@@ -57,6 +58,7 @@ def user_add(email: str, role: str, name: str, operator: str | None, *, groups: 
 
     Example: noriai user add anna@example.org --role resident --group registered
     """
+    passwords.check(password, about=(name, email))
     town = open_the_town()
     accounts.add_user(
         town, name=name or email, role=role, email=email, password=password, operator=operator, groups=groups
@@ -117,3 +119,7 @@ def user_role(email: str, role: str, operator: str | None) -> None:
     rights.give_role(town, email, role, operator=operator)
     town.store.close()
     click.echo(f"{email} is {role} from now on, and has to sign in anew")
+
+
+user.add_command(reset_factors)
+user.add_command(set_password)

@@ -23,8 +23,10 @@ async function page(request) {
   const kept = await caches.open(PAGES);
   try {
     const answer = await fetch(request);
-    if (answer.ok && !answer.redirected) await kept.put(request, answer.clone());
-    else if (answer.status === 404) await kept.delete(request, { ignoreVary: true }); // theirs no more: nor is what was kept
+    const isDriving = new URL(request.url).pathname.startsWith("/drive");
+    if (isDriving && answer.ok && !answer.redirected) await kept.put(request, answer.clone());
+    // theirs no more: nor is what was kept of it
+    else if (answer.status === 404) await kept.delete(request, { ignoreVary: true });
     return answer;
   } catch {
     const last = (await kept.keys()).at(-1);

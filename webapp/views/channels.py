@@ -116,10 +116,15 @@ def unsubscribe(rider: tables.User) -> ResponseReturnValue:
 @anybody
 def hear_line() -> ResponseReturnValue:
     """Hear from LINE who sent which code; LINE signs what it says, so it needs no token of a form."""
-    body = request.get_data() if (request.content_length or 0) <= LARGEST_HOOK else b""
+    request.max_content_length = LARGEST_HOOK
+    body = request.get_data()
     if not line.is_signed(town().settings, body, request.headers.get("X-Line-Signature", "")):
         abort(404)
-    for line_id, said in line.read_texts(body):
+    try:
+        texts = [*line.read_texts(body)]
+    except ValueError:
+        abort(400)
+    for line_id, said in texts:
         reach.link_line(town(), line_id, said)
     return Response(mimetype="text/plain")
 

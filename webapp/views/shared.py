@@ -47,6 +47,15 @@ def town() -> Town:
     return cast(Town, g.town)
 
 
+def go_without_records() -> None:
+    """Ask the records nothing more in this request: who visits counts as nobody unless that is known by now."""
+    g.without_records = True
+
+
+def is_without_records() -> bool:
+    return "without_records" in g
+
+
 def language() -> str:
     """Choose the language: what the visitor chose here, else what the browser asks for, else the town's own."""
     chosen = session.get("language")
@@ -143,6 +152,16 @@ def acts_by_phone() -> bool:
     return current_user.is_authenticated and "desk" in current_user.role_names
 
 
+def on_shared_tablet() -> bool:
+    """Did a driver sign in by PIN on a tablet that others use? What is theirs alone is not for there."""
+    return "until" in session
+
+
+def must_enrol() -> bool:
+    """Does somebody have to add a second factor before anything else?"""
+    return "enrol" in session
+
+
 def is_helping() -> bool:
     """Does a resident use the pages of somebody whom they help?"""
     if not current_user.is_authenticated or acts_by_phone():
@@ -186,13 +205,18 @@ def clock_time(field: str) -> time:
 
 def navigation() -> list[tuple[str, str, bool]]:
     """List where the signed-in person may go: (label, address, is it this page)."""
+    own = [] if on_shared_tablet() else [(_("Signing in"), "factors.show")]
     pages = {
         "resident": [
             (_("My trips"), "resident.trips"),
             (_("Messages"), "resident.channels.show"),
             (_("Signing in"), "signin.mine"),
         ],
-        "desk": [(_("Phone desk"), "desk.find"), (_("Messages"), "letters.unreached")],
+        "desk": [
+            (_("Phone desk"), "desk.find"),
+            (_("Messages"), "letters.unreached"),
+            (_("Signing in"), "factors.show"),
+        ],
         "dispatcher": [
             (_("Board"), "board.show"),
             (_("Alerts"), "alerts.show"),
@@ -201,16 +225,20 @@ def navigation() -> list[tuple[str, str, bool]]:
             (_("Schedules"), "dispatcher.upload"),
             (_("Agreements"), "agreements.overview"),
             (_("Tablets"), "tablets.overview"),
+            (_("Signing in"), "factors.show"),
         ],
-        "driver": [(_("My runs"), "driver.runs")],
+        "driver": [(_("My runs"), "driver.runs"), *own],
         "town": [
             (_("Figures"), "city.figures"),
             (_("Opinions"), "city.opinions"),
             (_("Rules"), "rules.overview"),
             (_("Agreements"), "agreements.overview"),
+            (_("Signing in"), "factors.show"),
         ],
     }
     roles = getattr(current_user, "role_names", []) if current_user.is_authenticated else []
+    if must_enrol():
+        return []
     shown = [page for role in roles for page in pages[role]]
     return [(label, url_for(end), request.endpoint == end) for label, end in shown]
 
@@ -444,6 +472,16 @@ def error_text(code: str) -> str:
         "sign-in": _("This sign-in has run out. Start again, and ask for new digits or scan your card."),
         "person": _("Choose who you are."),
         "tries": _("That was tried too often. Wait 15 minutes, or call us."),
+        "guesses": _("Too many digits were tried for this address today. Open the link in the message, or call us."),
+        "factor locked": _("That was tried too often. Wait 15 minutes, or call us."),
+        "factor": _("This code is not right, or it was used already. Wait for the next one."),
+        "passkey": _("This passkey is not known here, or it did not work. Try again, or use another way."),
+        "passkey late": _("That took too long. Try again."),
+        "passkey name": _("Write a name for this passkey, in up to 40 letters."),
+        "password wrong": _("This is not your password of now."),
+        "password short": _("Write at least 12 characters. Several words are good."),
+        "password common": _("This password is soon guessed. Take several words that do not belong together."),
+        "app": _("You have an app already. Remove it first."),
         "unknown": _("We do not know a place of that name here. Try an address, or a school, library, shop or stop."),
         "place": _("Choose one of the places, or search again."),
         "label": _("Write what you call this place, in up to 40 letters."),

@@ -8,7 +8,7 @@ from flask_login import current_user
 from webapp.db import tables
 from webapp.services import cards, signin
 from webapp.services.errors import Gone, Invalid
-from webapp.views.auth import enter, leave, stay
+from webapp.views.auth import device, enter, leave, stay
 from webapp.views.shared import anybody, error_text, inside, language, needs, sign_in_page, town, words
 
 pages = Blueprint("signin", __name__)
@@ -35,7 +35,7 @@ def begin() -> ResponseReturnValue:
     if not any(ways):
         return redirect(url_for("security.login"))
     try:
-        session["sign_in"] = signin.begin(town(), said, peer=peer(), language=language())
+        session["sign_in"] = signin.begin(town(), said, peer=peer(), language=language(), device=device())
     except Invalid as fault:
         page = {"ways": ways, "errors": {"address": error_text(str(fault))}, "said": said, "ended": False}
         return render_template("auth/start.html", **page), 422
@@ -58,7 +58,7 @@ def try_code() -> ResponseReturnValue:
     if "sign_in" not in session:
         return redirect(sign_in_page())
     try:
-        signin.prove_by_code(town(), session["sign_in"], words("code"), peer=peer())
+        signin.prove_by_code(town(), session["sign_in"], words("code"), peer=peer(), device=device())
     except Invalid as fault:
         return render_template("auth/code.html", errors={"code": error_text(str(fault))}, over=False), 422
     except Gone:
@@ -99,6 +99,7 @@ def use_card(token: str) -> ResponseReturnValue:
         session["sign_in"] = cards.use(town(), token[:LONGEST_TOKEN], words("pin"), peer=peer())
     except Invalid as fault:
         return render_template("auth/card.html", token=token, errors={"pin": error_text(str(fault))}), 422
+    session["by_card"] = session["sign_in"]
     return redirect(url_for("signin.who"))
 
 
@@ -135,8 +136,9 @@ def phone() -> ResponseReturnValue:
 def finish() -> ResponseReturnValue:
     """Sign in; a phone of which nothing was said counts as shared."""
     person, onward = _person(), inside(session.get("next", ""))
+    by_card = session.get("by_card") == session["sign_in"]
     row = signin.end(town(), session["sign_in"], person.id)
-    enter(row, own=words("phone") == "own")
+    enter(row, own=words("phone") == "own", noted=by_card)
     return redirect(onward)
 
 
