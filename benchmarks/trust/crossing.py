@@ -112,7 +112,7 @@ READERS = frozenset(
     {"words", "whole_number", "clock_time", "get", "getlist", "_day", "_seconds", "_one_of", "_count", "_lines"}
 )
 """How pages read a field."""
-COUNTERS = frozenset({"sign_in_count", "access_log", "identity_event", "passkey_challenge", "known_device"})
+COUNTERS = frozenset({"sign_in_count", "refused_access", "identity_event", "passkey_challenge", "known_device"})
 """Tables in which refusals are counted."""
 REFUSED = (401, 403, 404)
 WORDS: Mapping[str, Any] = {"kind": "csv", "end": "from", "way": "back", "number": 0, "file": "demo-town.toml"}
@@ -384,6 +384,12 @@ class _Settling:
             self.append(Door.add_road_update, update)
             self.put(tables.RoadReview(update_id=update.id, operator_id=side, runs=1, until=today + DAY))
             self.add("roads", update.id, {own})
+        for who in ("desk", "driver-south"):
+            passkey = tables.Passkey(
+                id=f"passkey-{who}", user_id=self.ids[who], name=f"Key of {who} Canary", public_key=b"", sign_count=0,
+                transports=[], added_at=now,
+            )  # fmt: skip
+            self.add("passkey", self.put(passkey).id, {who}, passkey.name)
         book = rules.list_rulebooks()[0]
         trial = tables.RuleTrial(
             id="trial", file=book.file, rules=book.rules, since=today - 28 * DAY, found={"of": 0}, at=now,

@@ -1,6 +1,7 @@
 """Nobody opens what is not theirs: every page, every role, and every name swapped for a foreign one that is there."""
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from flask import Flask
 from benchmarks.trust import crossing
 from benchmarks.trust.crossing import Browser, Ground, InProcess
 from tests.webapp import wishes
-from tests.webapp.conftest import Clock, SignIn
+from tests.webapp.conftest import MORNING, Clock, SignIn
 from tests.webapp.wishes import BUS, VAN
-from webapp.services import access, rights
+from webapp.services import access, access_log, rights
 from webapp.services.errors import Invalid
 from webapp.town import Town
 from webapp.views import guard
@@ -52,9 +53,14 @@ def test_a_refusal_is_noted_without_a_person(
         sign_in("driver").get("/dispatch", status=404)
         sign_in("dispatcher").get("/dispatch/runs/no-such-run", status=404)
     assert [one.getMessage() for one in caplog.records] == [
-        "refused endpoint=dispatcher.run roles=dispatcher kind=run",
-        "refused endpoint=dispatcher.day roles=driver kind=a page",
+        "refused endpoint=dispatcher.run roles=dispatcher what=foreign run",
+        "refused endpoint=dispatcher.day roles=driver what=role",
     ]
+    kept = access_log.list_refused(town, MORNING - timedelta(days=1))
+    assert {(one.endpoint, one.kind, one.times) for one in kept} == {
+        ("dispatcher.run", "foreign run", 1),
+        ("dispatcher.day", "role", 1),
+    }
 
 
 def test_a_site_with_a_page_that_says_nothing_does_not_start() -> None:
