@@ -86,7 +86,6 @@ FLOORS = {
     ],
     9: [
         "webapp.db.rows",
-        "webapp.db.ownership",
         "webapp.db.migrations",
         "webapp.db.migrations.append_only",
         "webapp.db.leases",
@@ -96,6 +95,7 @@ FLOORS = {
         "webapp.db.person",
         "webapp.db.lines",
         "webapp.db.identity",
+        "webapp.db.ownership",
     ],
     10: ["webapp.db.engines", "webapp.db.records", "webapp.searching"],
     11: ["webapp.db.door"],
@@ -177,13 +177,13 @@ FLOORS = {
     25: ["webapp.services.portrait", "webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
     26: [
         "webapp.services.driving",
-        "webapp.services.rights",
         "webapp.services.cards",
         "webapp.services.booking",
         "webapp.live",
         "webapp.services.factors",
         "webapp.services.passkeys",
         "webapp.services.passwords",
+        "webapp.services.rights",
     ],
     27: [
         "webapp.views.openapi",
@@ -208,7 +208,6 @@ FLOORS = {
         "webapp.services.call_backs",
     ],
     29: [
-        "webapp.services.access",
         "webapp.working",
         "webapp.services.board",
         "webapp.services.trying",
@@ -219,6 +218,7 @@ FLOORS = {
         "webapp.views.desk",
         "webapp.views.letters",
         "webapp.views.scripts",
+        "webapp.services.access",
     ],
     30: [
         "webapp.views.tablets",

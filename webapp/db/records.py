@@ -100,7 +100,7 @@ class Revision(NamedTuple):
     run: model.Run
 
 
-class Records(AccessRecords, IdentityRecords, PersonRecords, LeaseReader, Ownership):
+class Records(AccessRecords, IdentityRecords, Ownership, PersonRecords, LeaseReader):
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
     def __init__(self, session: Session, timezone: ZoneInfo, kept: KeptRuns | None = None) -> None:

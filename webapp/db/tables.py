@@ -917,6 +917,7 @@ APPEND_ONLY = (
     Confirmation,
     AgreementSignature,
     RuleChange,
+    IdentityEvent,
     PlaceRead,
     ErasedPerson,
 )
