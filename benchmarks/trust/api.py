@@ -1,8 +1,8 @@
 """Promise 15: whatever is sent to any address, by anybody, is answered, and as the description of the site says.
 
-Schemathesis makes the calls from that description (webapp.views.openapi): as a stranger and as each role, with a session
-and the token of a form that are as good as those of a browser, and mostly with ids that stand in the records. The short
-form calls the site within this process, the long one over HTTP.
+Schemathesis makes the calls from that description (webapp.views.openapi): as a stranger and as each role, with a
+session and the token of a form that are as good as those of a browser, and mostly with ids that stand in the records.
+The short form calls the site within this process, the long one over HTTP.
 """
 
 import copy
