@@ -5,14 +5,13 @@ and form swapped for a foreign one that is there. All rows of all tables are com
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import requests
-from flask import Flask
 
 from benchmarks.trust import crossing
-from benchmarks.trust.crossing import Answer, Browser, Ground
+from benchmarks.trust.crossing import Answer, Browser, Ground, InProcess
 from benchmarks.trust.findings import Bench, Finding
 from benchmarks.trust.site import Served, records_at, serving, settings_of
 from webapp.app import create_app
@@ -45,20 +44,6 @@ class Remote:
         return Answer(answer.status_code, shown, answer.headers.get("Location", ""))
 
 
-class InProcess:
-    """A browser at a site in this process, whose guard can be taken away."""
-
-    def __init__(self, site: Flask) -> None:
-        self._client = site.test_client()
-
-    def send(
-        self, method: str, path: str, data: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        answer = self._client.open(path, method=method, data=data, headers=headers)
-        shown = answer.text if answer.mimetype.startswith("text/") else ""
-        return Answer(answer.status_code, shown, answer.location or "")
-
-
 def run(bench: Bench) -> Iterator[Finding]:
     """Try it on each database."""
     for database in bench.databases:
@@ -88,10 +73,10 @@ def _tried(bench: Bench, ground: Ground, served: Served, town: Town, database: s
 
 
 def _odd(ground: Ground, browsers: Mapping[str, Browser], url: str, database: str) -> Finding:
-    before = crossing.rows_of(url)
+    before = crossing.rows_of(url, but=crossing.READINGS)
     asked = ("dispatcher-north", "resident")
     faults = [fault for who in asked for fault in crossing.odd_answers(ground, browsers[who], who)]
-    changed = crossing.changes(before, crossing.rows_of(url))
+    changed = crossing.changes(before, crossing.rows_of(url, but=crossing.READINGS))
     return Finding(
         7, "odd methods and paths", not (faults or changed), {"answers": len(faults), "changes": len(changed)}, database
     )
@@ -105,7 +90,7 @@ def _mass(ground: Ground, browsers: Mapping[str, Browser], url: str, database: s
 
 def _ended(served: Served, ground: Ground, town: Town, database: str) -> Finding:
     """Ask the pages that are open as their scripts do, while the rights to them end."""
-    endings = {
+    endings: dict[str, tuple[str, Callable[[str], object]]] = {
         "driver-north": ("/drive/north-now/manifest", lambda email: rights.block(town, email)),
         "dispatcher-north": (
             "/dispatch/board/live",

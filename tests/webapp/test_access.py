@@ -1,40 +1,22 @@
 """Nobody opens what is not theirs: every page, every role, and every name swapped for a foreign one that is there."""
 
 import logging
-from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 
 from benchmarks.trust import crossing
-from benchmarks.trust.crossing import Answer, Browser, Ground
+from benchmarks.trust.crossing import Browser, Ground, InProcess
 from tests.webapp import wishes
-from tests.webapp.conftest import Clock, SignIn
+from tests.webapp.conftest import MORNING, Clock, SignIn
 from tests.webapp.wishes import BUS, VAN
-from webapp.services import access, rights
+from webapp.services import access, access_log, rights
 from webapp.services.errors import Invalid
 from webapp.town import Town
 from webapp.views import guard
 from webapp.views.shared import anybody
-
-
-class InProcess:
-    """A browser that asks the site without a network."""
-
-    def __init__(self, site: Flask) -> None:
-        self.client = site.test_client()
-
-    def send(
-        self, method: str, path: str, data: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        try:
-            answer = self.client.open(path, method=method, data=data, headers=headers)
-        except Exception:  # what a site that is not under test answers with 500
-            return Answer(500, "")
-        shown = answer.text if answer.mimetype.startswith("text/") else ""
-        return Answer(answer.status_code, shown, answer.location or "")
 
 
 def everybody(site: Flask, ground: Ground) -> dict[str, Browser]:
@@ -71,9 +53,14 @@ def test_a_refusal_is_noted_without_a_person(
         sign_in("driver").get("/dispatch", status=404)
         sign_in("dispatcher").get("/dispatch/runs/no-such-run", status=404)
     assert [one.getMessage() for one in caplog.records] == [
-        "refused endpoint=dispatcher.run roles=dispatcher kind=run",
-        "refused endpoint=dispatcher.day roles=driver kind=a page",
+        "refused endpoint=dispatcher.run roles=dispatcher what=foreign run",
+        "refused endpoint=dispatcher.day roles=driver what=role",
     ]
+    kept = access_log.list_refused(town, MORNING - timedelta(days=1))
+    assert {(one.endpoint, one.kind, one.times) for one in kept} == {
+        ("dispatcher.run", "foreign run", 1),
+        ("dispatcher.day", "role", 1),
+    }
 
 
 def test_a_site_with_a_page_that_says_nothing_does_not_start() -> None:
@@ -99,9 +86,10 @@ def test_a_form_sets_no_column_that_is_not_asked_for(site: Flask, town: Town) ->
 def test_odd_methods_and_paths_reach_no_page(site: Flask, town: Town) -> None:
     ground = Ground(site, crossing.settle(town))
     browser = everybody(site, ground)["dispatcher-north"]
-    before = crossing.rows_of(town.settings.database_url)
+    before = crossing.rows_of(town.settings.database_url, but=crossing.READINGS)
     assert crossing.odd_answers(ground, browser, "dispatcher-north") == []
-    assert crossing.changes(before, crossing.rows_of(town.settings.database_url)) == []
+    after = crossing.rows_of(town.settings.database_url, but=crossing.READINGS)
+    assert crossing.changes(before, after) == []
 
 
 def test_the_page_of_who_may_what_is_the_table() -> None:
@@ -123,7 +111,7 @@ def test_a_run_shows_who_rides_from_two_hours_before_until_half_an_hour_after(
     driver = sign_in("driver")
     clock.forward(minutes * 60)
     driver.get(f"/drive/{BUS}", status=status)
-    driver.get(f"/drive/{BUS}/manifest", status=status)
+    assert driver.browser.get(f"/drive/{BUS}/manifest").status_code == status
     assert (f'href="/drive/{BUS}"' in driver.get("/drive?day=2026-11-23")) is (status == 200)
 
 

@@ -194,6 +194,11 @@ def _driver(_: Town, records: Records, user_id: str, __: Actor) -> Owner | None:
     return Owner(frozenset({row.operator_id}))
 
 
+def _passkey(_: Town, records: Records, passkey_id: str, __: Actor) -> Owner | None:
+    row = records.find_passkey(passkey_id)
+    return Owner(people=frozenset({row.user_id})) if row else None
+
+
 def _remark(_: Town, records: Records, event_id: str, __: Actor) -> Owner | None:
     operator = records.event_operator(event_id)
     return Owner(frozenset({operator})) if operator else None
@@ -216,6 +221,7 @@ def _alike(*pairs: tuple[str, Relation]) -> dict[str, Mapping[str, Relation]]:
 _RIDERS = (("resident", Relation.OWN), (HELPER, Relation.ACTED_FOR), ("desk", Relation.CALLER))
 _FAMILIES = (("resident", Relation.OWN), ("desk", Relation.CALLER))
 _DISPATCHERS = ("dispatcher", Relation.OPERATOR)
+_STAFF = tuple((role, Relation.OWN) for role in ("desk", "dispatcher", "driver", "town"))
 
 KINDS: Mapping[str, Kind] = {
     "run": Kind("a run, its map, its riders and its manifest", _run, **_alike(_DISPATCHERS, ("driver", Relation.OPEN))),
@@ -244,6 +250,7 @@ KINDS: Mapping[str, Kind] = {
     "steering": Kind("what a dispatcher wants done on a day", _steering, **_alike(_DISPATCHERS)),
     "tablet": Kind("a device that drivers share", _tablet, **_alike(_DISPATCHERS)),
     "driver": Kind("a driver, who is given a PIN", _driver, **_alike(_DISPATCHERS)),
+    "passkey": Kind("a passkey of somebody who works here", _passkey, **_alike(*_STAFF)),
     "remark": Kind("a driver's note, or wish for a call", _remark, **_alike(("desk", Relation.ANY), _DISPATCHERS)),
     "roads": Kind("a notice that new roads changed runs", _roads, **_alike(_DISPATCHERS)),
     "message": Kind("a message that reached nobody, or a letter", _message, **_alike(("desk", Relation.ANY))),
@@ -285,6 +292,7 @@ FIELDS: Mapping[str, str] = {
     "consent": "consent",
     "earlier": "upload",
     "into": "steering",
+    "passkey": "passkey",
     "message": "message",
     "letter": "message",
 }

@@ -25,7 +25,8 @@ async function page(request) {
     const answer = await fetch(request);
     const isDriving = new URL(request.url).pathname.startsWith("/drive");
     if (isDriving && answer.ok && !answer.redirected) await kept.put(request, answer.clone());
-    else if (answer.status === 404) await kept.delete(request, { ignoreVary: true }); // theirs no more: nor is what was kept
+    // theirs no more: nor is what was kept of it
+    else if (answer.status === 404) await kept.delete(request, { ignoreVary: true });
     return answer;
   } catch {
     const last = (await kept.keys()).at(-1);

@@ -26,7 +26,6 @@ from webapp.views.shared import (
     inside,
     is_without_records,
     must_enrol,
-    needs,
     reading,
     sign_in_page,
     town,
@@ -354,4 +353,4 @@ def choose_display() -> ResponseReturnValue:
     return redirect(inside(words("next", LONGEST_ADDRESS).removesuffix("?")))
 
 
-__all__ = ["add_security", "enter", "leave", "needs", "pages", "stay", "with_fresh_proof"]
+__all__ = ["add_security", "enter", "leave", "pages", "stay", "with_fresh_proof"]

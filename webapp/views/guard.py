@@ -6,13 +6,15 @@ form name things by words that `services.access` knows. What says nothing admits
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 
 from flask import Flask, abort, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from webapp.services import access
+from webapp.db.store import Busy
+from webapp.services import access, access_log
 from webapp.services.access import Actor, Foreign
 from webapp.views.shared import Admission, admission, find_rider, is_helping, sign_in_page, town
 
@@ -67,7 +69,7 @@ def refuse() -> ResponseReturnValue | None:
     roles = access.roles_of(current_user.role_names, current_user.operator_id) & admitted.roles
     helping = admitted.about_rider and is_helping()
     if not roles or (helping and not admitted.helpers):
-        _note("a page")
+        _note("role")
         abort(404)
     things = [*named(admitted)]
     if things:
@@ -100,10 +102,13 @@ def _check(things: list[tuple[str, str]], roles: frozenset[str], *, about_rider:
         try:
             access.check(town(), kind, name, actor, writes=request.method not in READS)
         except Foreign:
-            _note(kind)
+            _note(f"foreign {kind}")
             raise
 
 
-def _note(kind: str) -> None:
-    """Note a refusal, without any person: which page, which role, what kind of thing."""
-    log.warning("refused endpoint=%s roles=%s kind=%s", request.endpoint, ",".join(current_user.role_names), kind)
+def _note(what: str) -> None:
+    """Count and log a refusal: who asked stays in the records alone; what was asked for, nowhere."""
+    roles = ",".join(current_user.role_names)
+    log.warning("refused endpoint=%s roles=%s what=%s", request.endpoint, roles, what)
+    with suppress(Busy):  # it is refused, counted or not
+        access_log.refused(town(), current_user.id, endpoint=str(request.endpoint), kind=what)
