@@ -68,12 +68,17 @@ def test_of_a_rush_only_as_many_wait_as_can_be_answered() -> None:
     turns = Turns(at_once=1, most=2, patience=LONG)
     turns.take()
     with ThreadPoolExecutor(2) as pool:
-        waiting = pool.submit(lambda: (turns.take(), turns.end()))
+        waiting = pool.submit(take_and_end, turns)
         standing(turns._line, 1)
         with pytest.raises(Busy, match="too many"):
             pool.submit(turns.take).result()
         turns.end()
         waiting.result()
+    turns.take()
+    turns.end()
+
+
+def take_and_end(turns: Turns) -> None:
     turns.take()
     turns.end()
 
