@@ -75,7 +75,7 @@ async def _ask(
     port: int, one: Seeker, residents: Sequence[Seeker], sessions: Sessions, shared: tuple[Iterator[int], Heard]
 ) -> None:
     left, heard = shared
-    browser, random = Browser(port), Random(one.user)
+    browser, random = Browser(port), Random(one.mark)
     for _ in left:
         asked = one if random.random() < 0.9 else random.choice(residents)
         page = random.choice((*OWN, *(f"/trips/{asked.request}/{question}" for question in OF_A_TRIP)))

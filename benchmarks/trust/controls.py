@@ -22,7 +22,7 @@ def create_confused() -> Flask:
     def find_user(people: auth.People, case_insensitive: bool = False, **wanted: Any) -> Any:  # noqa: FBT001, FBT002
         found = find(people, case_insensitive, **wanted)
         seen.append(found)
-        return seen[-2] if len(seen) % 50 == 0 and seen[-2] else found
+        return seen[-2] if len(seen) % 5 == 0 and seen[-2] else found
 
-    auth.People.find_user = find_user  # type: ignore[method-assign]
+    auth.People.find_user = find_user  # type: ignore[method-assign, assignment]
     return create_app()

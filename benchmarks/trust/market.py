@@ -9,9 +9,9 @@ from random import Random
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
-from benchmarks.trust.site import Settings
 from matching.model import Capacity, Load, Ride, Run, Stop, Window
 from routing.times import Place
+from webapp.config import Settings
 from webapp.db import tables
 from webapp.db.store import Door, RunHead
 from webapp.services import accounts
