@@ -4,9 +4,9 @@ import hashlib
 import logging
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from flask import Flask, Response, abort, render_template, request, send_from_directory, session
+from flask import Flask, Response, abort, g, make_response, render_template, request, send_from_directory, session
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 from flask_login import user_logged_in
@@ -27,6 +27,7 @@ from webapp.views import (
     absences,
     agreements,
     alerts,
+    audited,
     auth,
     board,
     call_backs,
@@ -37,10 +38,13 @@ from webapp.views import (
     desk,
     dispatcher,
     driver,
+    factors,
     family,
+    guard,
     letters,
     operations,
     papers,
+    privacy,
     registration,
     resident,
     rules,
@@ -54,6 +58,11 @@ from webapp.warming import warm_requests
 
 LOG = logging.getLogger(__name__)
 LARGEST_UPLOAD = 20 * 2**20
+LARGEST_REQUEST = LARGEST_UPLOAD + 2**20
+"""Bytes of a form with its file; what is longer is refused (413) before it is read."""
+LARGEST_FIELDS, MOST_PARTS = 500_000, 1_000
+"""Bytes of a form without a file, or of the fields beside one; and parts of a form that sends a file."""
+TAKES_FILES = frozenset({"dispatcher.hand_in"})
 STATIC = Path(__file__).parent / "static"
 ONE_YEAR = 365 * 86_400
 HSTS = f"max-age={2 * ONE_YEAR}"
@@ -83,14 +92,18 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
         SECRET_KEY=served.secret_key,
         SECRET_KEY_FALLBACKS=[*served.old_secret_keys],
         SECURITY_PASSWORD_SALT=served.secret_key,
-        MAX_CONTENT_LENGTH=LARGEST_UPLOAD + 2**20,
+        MAX_CONTENT_LENGTH=LARGEST_FIELDS,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FIELDS,
+        MAX_FORM_PARTS=MOST_PARTS,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=served.https,
+        SESSION_COOKIE_NAME="__Host-session" if served.https else "session",
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=True,
         WTF_CSRF_SSL_STRICT=False,
         STATIC_VERSION=version,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
         SEND_FILE_MAX_AGE_DEFAULT=ONE_YEAR,
     )
     app.extensions["noriai"] = live
@@ -98,19 +111,29 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     if served.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, *[served.proxies] * 3)  # type: ignore[method-assign]
     Babel(app, locale_selector=shared.language, default_translation_directories="locale")
+    app.before_request(_let_files_in)
     CSRFProtect(app).exempt(channels.hooks)
     auth.add_security(app)
     user_logged_in.connect(_read_as_before, app)
-    for_residents = (auth, signin, cards, resident)
+    for_residents = (auth, signin, factors, cards, resident)
     at_desk = (desk, calls, call_backs, registration, letters)
     for_staff = (dispatcher, board, alerts, papers, steering, absences, driver, tablets, city, rules, agreements)
-    for pages in (*(view.pages for view in (*for_residents, *at_desk, *for_staff)), channels.hooks, family.links):
+    for pages in (
+        *(view.pages for view in (*for_residents, *at_desk, *for_staff)),
+        channels.hooks,
+        family.links,
+        privacy.readings,
+    ):
         app.register_blueprint(pages)
     _add_words(app)
     _add_files(app)
     _add_errors(app)
     app.before_request(_refuse_control_characters)
+    app.before_request_funcs[None].insert(0, _take_turn)
+    app.teardown_request(_end_turn)
+    guard.add_guard(app)
     app.after_request(_harden)
+    app.after_request(_write_down)
     if town is None:
         live.now().store.on_work = Bell(served).ring  # those who work are other processes
         live.watch()
@@ -174,6 +197,7 @@ def _frame() -> dict[str, Any]:
 
 def _add_files(app: Flask) -> None:
     @app.get("/roads/<int:number>.pmtiles")
+    @shared.anybody
     def roads(number: int) -> Response:
         """The road map of one of the areas, in ranges, as MapLibre asks for it."""
         folders = shared.town().settings.area_folders
@@ -182,11 +206,13 @@ def _add_files(app: Flask) -> None:
         return send_from_directory(folders[number], TILES, conditional=True, max_age=3600)
 
     @app.get("/service-worker.js")
+    @shared.anybody
     def service_worker() -> Response:
         """The worker that keeps a driver's last manifest; from the root, so that it may serve every page."""
         return send_from_directory(str(app.static_folder), "sw.js", max_age=0)
 
     @app.get("/push-worker.js")
+    @shared.anybody
     def push_worker() -> Response:
         """The worker that shows messages; apart from the one above, which keeps pages for drivers."""
         return send_from_directory(str(app.static_folder), "push-worker.js", max_age=0)
@@ -201,11 +227,11 @@ def _add_errors(app: Flask) -> None:
         NotAllowed: 403,
         Conflict: 409,
         Gone: 409,
-        TooMany: 429,
         RoadError: 422,
     }
     for kind, status in answers.items():
         app.register_error_handler(kind, lambda error, status=status: _sorry(error, status))
+    app.register_error_handler(TooMany, _too_many)
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(CSRFError, lambda error: _sorry(error, 400))
     app.register_error_handler(HTTPException, _refused)
@@ -214,6 +240,10 @@ def _add_errors(app: Flask) -> None:
 def _sorry(error: Exception, status: int) -> ResponseReturnValue:
     said = shared.error_text(str(error)) if isinstance(error, ServiceError) else ""
     return _page(status, said), status
+
+
+def _too_many(error: TooMany) -> ResponseReturnValue:
+    return *cast(tuple[str, int], _sorry(error, 429)), {"Retry-After": str(error.after)}
 
 
 def _refused(error: HTTPException) -> ResponseReturnValue:
@@ -240,11 +270,37 @@ def _page(status: int, said: str = "", *, gone: bool = False) -> str:
         return render_template("error.html", status=status, said=said, gone=gone)
 
 
+def _let_files_in() -> None:
+    """Only where files are handed in may a request be long: a form of fields alone is read whole into memory."""
+    if request.endpoint in TAKES_FILES and request.mimetype == "multipart/form-data":
+        request.max_content_length = LARGEST_REQUEST
+
+
+def _take_turn() -> None:
+    """Let residents stand in line for the process, whole forms in hand; nobody else waits behind them. Raises Busy."""
+    if "resident" in request.blueprints:
+        request.form  # noqa: B018
+        shared.town().store.turns.take()
+
+
+def _end_turn(_: BaseException | None) -> None:
+    if "town" in g:
+        shared.town().store.turns.end()
+
+
 def _refuse_control_characters() -> ResponseReturnValue | None:
     """No page has such an address, and PostgreSQL would not look it up."""
     if any(letter < " " for letter in request.path):
         return Response("This address cannot be read.", 400, mimetype="text/plain")
     return None
+
+
+def _write_down(response: Response) -> Response:
+    """Show no place of anybody that could not be written down as seen."""
+    try:
+        return audited.keep(response)
+    except Busy as late:
+        return make_response(_busy(late))
 
 
 def _harden(response: Response) -> Response:

@@ -5,16 +5,34 @@ from typing import Any
 import click
 
 from routing.times import RoadError
-from webapp.commands import absences, areas, backups, demo, doctor, people, planning, policies, schedules, serving, work
+from webapp.commands import (
+    absences,
+    areas,
+    backups,
+    demo,
+    doctor,
+    openapi,
+    people,
+    person,
+    planning,
+    policies,
+    schedules,
+    serving,
+    work,
+)
 from webapp.db.store import StoreError
+from webapp.services import passwords
 from webapp.services.errors import ServiceError
 
 PLAIN = {
+    "password short": f"a password has at least {passwords.SHORTEST} characters",
+    "password common": "this password is soon guessed: take several words that do not belong together",
     "email": "that is no e-mail address, or somebody has it already",
     "first": "choose a first day from today on",
     "member": "the operator has no member of this code",
     "by": "--by is no address of the desk or of a dispatcher of this operator, and --late is a dispatcher's to say",
-    "operator": "dispatchers and drivers need an --operator that is there: see noriai operator add",
+    "person": "nobody has this address",
+    "operator": "dispatchers and drivers need an --operator that is there, others none: see noriai operator add",
 }
 """Codes of services in words."""
 
@@ -58,6 +76,10 @@ for command in (
     backups.restore,
     backups.held,
     doctor.doctor,
+    person.person,
+    person.audit,
+    person.keep_no_longer,
+    openapi.openapi,
 ):
     main.add_command(command)
 

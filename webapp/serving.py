@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from webapp import logs, production, working
-from webapp.app import create_app
+from webapp.app import LARGEST_REQUEST, create_app
 from webapp.frontend.build_assets import list_missing
 from webapp.http_server import Server
 from webapp.live import LiveTown
@@ -51,6 +51,7 @@ def serve(
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each waiting page would drown the rest
     threading.Thread(target=warm, daemon=True).start()  # re-planning is asked for later, if at all
     reach: dict[str, Any] = {"host": host, "port": port, "connection_limit": CONNECTIONS}
+    reach["max_request_body_size"] = LARGEST_REQUEST
     server = Server(site, patience=FINISH_WITHIN, threads=THREADS, ident="noriai", **reach)
     _stop_on_signals(server)
     with working.beside(live):

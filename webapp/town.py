@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from matching import offers
-from matching.fleet import Fleet
+from matching.fleet import Fleet, Timed
 from matching.metrics import drive
 from matching.model import DAY, Detour, Policy, Run
 from matching.objective import Objective
@@ -49,6 +49,11 @@ class Town:
     seen_runs: dict[str, tuple[datetime, int]] = field(default_factory=dict, repr=False, compare=False)
     """Of each run, when a device's asking was last written down by this process, and at which revision."""
     _fleets: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+    _timed: Timed = field(init=False, repr=False, compare=False)
+    """Runs as they were timed on these roads by any thread."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_timed", Timed(self.roads))
 
     def fleet(self, service_date: str, runs: Sequence[Run]) -> Fleet:
         """Give the runs of a date that take residents as arrays, made anew when one changed since this thread asked."""
@@ -57,7 +62,8 @@ class Town:
         key = (self.roads, runs_now)
         if getattr(self._fleets, "key", None) != key:
             there = [run for run in kept if self.is_drivable(run)]
-            self._fleets.fleet, self._fleets.key = Fleet(there, self.roads, self.objective, index=False), key
+            fleet = Fleet(there, self.roads, self.objective, index=False, timed=self._timed)
+            self._fleets.fleet, self._fleets.key = fleet, key
         return cast(Fleet, self._fleets.fleet)
 
     def is_drivable(self, run: Run) -> bool:
@@ -115,7 +121,7 @@ def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> To
     town_rules.RulesError when the town's rules have errors.
     """
     rules = town_rules.load(data_path("policies", settings.policy))
-    store = Store(settings.database_url, clock=clock, timezone=settings.timezone)
+    store = Store(settings.database_url, clock=clock, timezone=settings.timezone, connections=settings.connections)
     _open_records(store, settings.home / MADE)
     with store.read() as records:
         switched_on = in_force(records.list_rule_changes(), service_day.today(clock(), settings.timezone))

@@ -7,13 +7,13 @@ import pytest
 from matching.model import Load
 from tests.webapp.small_town import LIISANKATU, MONDAY, RAUTATIENTORI
 from tests.webapp.wishes import VAN, ask, book, newcomer, run_of, wish
-from webapp.services import booking, ledger
+from webapp.services import booking, ledger, suppression
 from webapp.town import Town
 
 
 @pytest.mark.parametrize(("count", "shown"), [(0, 0), (1, None), (4, None), (5, 5), (120, 120)])
 def test_a_count_too_small_to_hide_a_person_is_not_shown(count: int, shown: int | None) -> None:
-    assert ledger.coarse(count) == shown
+    assert suppression.coarse(count) == shown
 
 
 def test_every_request_is_counted_by_what_became_of_it(town: Town) -> None:

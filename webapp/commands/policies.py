@@ -13,7 +13,7 @@ from webapp.commands.shared import (
     progress_bar,
 )
 from webapp.config import read_settings
-from webapp.services import ledger, trying
+from webapp.services import suppression, trying
 
 
 @click.group()
@@ -79,5 +79,5 @@ def policy_try(file: Path, since: datetime | None) -> None:
 
 def _few(count: int) -> str:
     """Write a count of people, or only that there were few."""
-    shown = ledger.coarse(count)
-    return f"fewer than {ledger.SMALLEST_CELL}" if shown is None else str(shown)
+    shown = suppression.coarse(count)
+    return f"fewer than {suppression.SMALLEST_CELL}" if shown is None else str(shown)

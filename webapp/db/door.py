@@ -20,6 +20,8 @@ from routing.times import TravelTimes
 from webapp import freezing
 from webapp.db import rows, tables
 from webapp.db.errors import PromiseBroken, StoreError
+from webapp.db.expiry import Expiry
+from webapp.db.identity import IdentityChanges
 from webapp.db.leases import LeaseWriter
 from webapp.db.records import Records, is_due
 
@@ -38,6 +40,7 @@ Once = (
     | tables.GroupRecord
     | tables.CallBack
     | tables.AlertStep
+    | tables.PlaceRead
 )
 OfRun = TypeVar("OfRun", tables.RunStop, tables.RunRide)
 Clock = Callable[[], datetime]
@@ -59,6 +62,10 @@ BEHIND_KEEP = (
     tables.Consent,
     tables.ConsentEnd,
     tables.Lease,
+    tables.PlaceRead,
+    tables.RefusedAccess,
+    tables.ErasedPerson,
+    tables.IdentityEvent,
 )
 """Rows that `put` leaves alone: plans are judged first; histories, events and consents are append-only."""
 
@@ -81,7 +88,7 @@ class Grip:
     timezone: ZoneInfo
 
 
-class Door(Records, LeaseWriter):
+class Door(IdentityChanges, Records, Expiry, LeaseWriter):
     """The records inside `Store.commit`: read what is locked, write, and leave; the commit follows by itself."""
 
     def __init__(self, session: Session, grip: Grip) -> None:
@@ -284,6 +291,18 @@ class Door(Records, LeaseWriter):
         """Delete what is left of tries to sign in from before then."""
         self._session.exec(delete(tables.SignIn).where(col(tables.SignIn.created_at) < before))
         self._session.exec(delete(tables.SignInCount).where(col(tables.SignInCount.starts) < before))
+
+    def add_place_read(self, read: tables.PlaceRead) -> bool:
+        """Append that somebody looked at a place; False when that was kept already, and then nothing changes."""
+        return self._add_once(read)
+
+    def count_refused(self, row: tables.RefusedAccess) -> int:
+        """Count that something was refused to somebody; tell the how manieth time it is in its quarter of an hour."""
+        insert: Any = self._insert(tables.RefusedAccess).values(row.model_dump())
+        more = {"times": tables.RefusedAccess.__table__.c.times + 1}  # type: ignore[attr-defined]
+        keys = ["reader_id", "kind", "endpoint", "starts"]
+        counted = insert.on_conflict_do_update(index_elements=keys, set_=more)
+        return int(self._session.connection().execute(counted.returning(col(tables.RefusedAccess.times))).scalar_one())
 
     @contextmanager
     def erasing(self, reason: str) -> Iterator[None]:

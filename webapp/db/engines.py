@@ -4,11 +4,11 @@ SQLite lets writers sleep and poll, which starves them, and drops FOR UPDATE wit
 instead. PostgreSQL locks rows by itself.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from threading import Lock
 from time import monotonic
 from typing import Any, Protocol
 
@@ -17,13 +17,19 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from webapp.db.errors import Busy, StoreError, Unavailable
+from webapp.db.lines import Line
 
 CONNECTIONS = 66
-"""One for each thread of the web server and of the work beside it: who waits for a lock keeps a connection, and must
-not keep a driver from reading. PostgreSQL gives 100 unless it is told otherwise."""
+"""One for each thread of the web server and of the work beside it. PostgreSQL gives 100 to all processes together
+unless it is told otherwise."""
+POLL = 0.001
+"""Seconds from one look at the lock file to the next: nobody else tells when another process has let go of it."""
 MIGRATION_SECONDS = 120.0
 MIGRATION_LOCK = 6_674_294
 """Key of PostgreSQL's advisory lock under which one process at a time migrates; any number that is ours alone."""
+
+logging.getLogger("sqlalchemy.engine.Engine").addFilter(lambda record: record.levelno > logging.DEBUG)
+"""Statements are logged without their values; rows, which SQLAlchemy writes out for DEBUG, never are."""
 
 LOST_RACES = frozenset({"40001", "40P01", "55P03"})
 """SQLSTATEs after which the same transaction may succeed: serialization failure, deadlock, lock not available."""
@@ -76,17 +82,21 @@ class Database(Protocol):
         """Is there a database at the address, be it empty? Where it takes asking, connecting will tell."""
         ...
 
+    def scrub(self, seconds: float, *, rewrite: bool) -> None:
+        """Leave nothing of deleted rows behind where that can be done beside others; rewrite: whatever it takes."""
+        ...
 
-def open_database(url: str, patience: float) -> Database:
+
+def open_database(url: str, patience: float, connections: int = CONNECTIONS) -> Database:
     """Open the database at an SQLAlchemy address; `patience` is how many seconds anyone waits for a lock."""
     try:
         address = make_url(url)
     except ArgumentError as error:
         raise ValueError("this is no database address: write sqlite:////path/file.db or postgresql://...") from error
     if address.get_backend_name() == "postgresql":
-        return PostgresDatabase(address, patience)
+        return PostgresDatabase(address, patience, connections)
     if address.get_backend_name() == "sqlite":
-        return SqliteDatabase(address, patience)
+        return SqliteDatabase(address, patience, connections)
     raise ValueError(f"Noriai keeps its records in SQLite or PostgreSQL, not in {address.get_backend_name()}")
 
 
@@ -131,10 +141,10 @@ def network_file_system(path: Path, mounts: str) -> str:
 class PostgresDatabase:
     """Rows are locked by SELECT ... FOR UPDATE under READ COMMITTED; readers take REPEATABLE READ."""
 
-    def __init__(self, address: URL, patience: float) -> None:
+    def __init__(self, address: URL, patience: float, connections: int) -> None:
         self.engine = create_engine(
             address.set(drivername="postgresql+psycopg"),
-            pool_size=CONNECTIONS,
+            pool_size=connections,
             max_overflow=0,
             pool_timeout=patience,
             pool_pre_ping=True,
@@ -181,11 +191,21 @@ class PostgresDatabase:
     def is_there(self) -> bool:
         return True
 
+    def scrub(self, seconds: float, *, rewrite: bool) -> None:
+        """VACUUM frees dead rows; their bytes go once a page is written anew, or by FULL, which locks tables."""
+        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": f"{seconds:.0f}s"})
+            try:
+                connection.exec_driver_sql("VACUUM FULL" if rewrite else "VACUUM")
+            finally:
+                connection.exec_driver_sql("RESET lock_timeout")
+
 
 class SqliteDatabase:
     """Writers pass a gate one by one and begin IMMEDIATE; readers begin deferred."""
 
-    def __init__(self, address: URL, patience: float) -> None:
+    def __init__(self, address: URL, patience: float, connections: int) -> None:
         if address.database in (None, "", ":memory:") or address.query.get("mode") == "memory":
             raise ValueError("records must outlive the process: give SQLite a file, not memory")
         self._path = Path(str(address.database).removeprefix("file:"))
@@ -193,10 +213,10 @@ class SqliteDatabase:
         self._file: tuple[int, int] | None = None
         self._busy_ms = round(1000 * patience)
         self.engine = create_engine(
-            address, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=patience, hide_parameters=True
+            address, pool_size=connections, max_overflow=0, pool_timeout=patience, hide_parameters=True
         )
         event.listen(self.engine, "connect", self._prepare)
-        event.listen(self.engine, "begin", _begin)
+        event.listen(self.engine, "begin", self._begin)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -211,7 +231,8 @@ class SqliteDatabase:
             with self._begun("") as connection:
                 yield connection
             return
-        with self._gate.held(seconds), self._begun("BEGIN IMMEDIATE") as connection:
+        until = monotonic() + seconds
+        with self._gate.held(seconds), self._begun("BEGIN IMMEDIATE", until) as connection:
             self._check_file()  # a backup may have been restored while this writer waited
             yield connection
 
@@ -249,30 +270,44 @@ class SqliteDatabase:
         if there != self._file:
             raise Unavailable(f"{self._path} was replaced: start the service anew")
 
+    def scrub(self, seconds: float, *, rewrite: bool) -> None:
+        """Freed pages are zeroed by secure_delete; the write-ahead log still holds them as they were."""
+        with self._gate.held(seconds), self.engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            if rewrite:
+                driver.execute("VACUUM")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     @contextmanager
-    def _begun(self, begin: str) -> Iterator[Connection]:
+    def _begun(self, begin: str, until: float | None = None) -> Iterator[Connection]:
         with self.engine.connect() as connection:
-            connection.execution_options(sqlite_begin=begin)
+            connection.execution_options(sqlite_begin=begin, sqlite_until=until)
             with connection.begin():
                 yield connection
+
+    def _begin(self, connection: Connection) -> None:
+        """Begin what the connection's options say; "" leaves it to Python's sqlite3, which reads outside a transaction.
+
+        What was waited at the gate is not waited for the file once more.
+        """
+        said = connection.get_execution_options()
+        begin, until = said.get("sqlite_begin", "BEGIN"), said.get("sqlite_until")
+        driver: Any = connection.connection.dbapi_connection
+        driver.isolation_level = None if begin else "DEFERRED"
+        wait = self._busy_ms if until is None else max(1, round(1000 * (until - monotonic())))
+        driver.execute(f"PRAGMA busy_timeout={wait}")
+        if begin:
+            connection.exec_driver_sql(begin)
 
     def _prepare(self, connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
         # SQLite's own lower() leaves every letter but A-Z as it is, so that a search for "äijö" would miss "Äijö".
         connection.create_function("lower", 1, _lower, deterministic=True)
         journal = "WAL" if wal_is_sound(sqlite3.sqlite_version_info) else "TRUNCATE"
-        settings = (f"busy_timeout={self._busy_ms}", f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON")
+        kept = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+        settings = (f"busy_timeout={self._busy_ms}", f"journal_mode={journal}", *kept)
         for setting in settings:
             connection.execute(f"PRAGMA {setting}")
-
-
-def _begin(connection: Connection) -> None:
-    """Begin what the connection's options say; "" leaves it to Python's sqlite3, which reads outside a transaction."""
-    begin = connection.get_execution_options().get("sqlite_begin", "BEGIN")
-    driver: Any = connection.connection.dbapi_connection
-    driver.isolation_level = None if begin else "DEFERRED"
-    if begin:
-        connection.exec_driver_sql(begin)
 
 
 def _lower(value: str | float | bytes | None) -> str | float | bytes | None:
@@ -280,10 +315,10 @@ def _lower(value: str | float | bytes | None) -> str | float | bytes | None:
 
 
 class Gate:
-    """Let one writer at a time into a file: a mutex among threads, a lock file beside it among processes."""
+    """Let one writer at a time into a file: a line of threads, a lock file beside it among processes."""
 
     def __init__(self, path: Path) -> None:
-        self._mutex = Lock()
+        self._line = Line()
         self._folder = path.parent
         self._file = filelock.FileLock(f"{path}.lock", thread_local=False)
 
@@ -293,8 +328,7 @@ class Gate:
         deadline = monotonic() + seconds
         if not self._folder.is_dir():
             raise Unavailable(f"the folder {self._folder} is not there")
-        if not self._mutex.acquire(timeout=max(0.0, seconds)):
-            raise Busy("another thread is writing")
+        self._line.enter(seconds)
         try:
             self._wait_for_file(deadline - monotonic())
             try:
@@ -302,11 +336,11 @@ class Gate:
             finally:
                 self._file.release()
         finally:
-            self._mutex.release()
+            self._line.leave()
 
     def _wait_for_file(self, seconds: float) -> None:
         try:
-            self._file.acquire(timeout=max(0.0, seconds), poll_interval=0.005)
+            self._file.acquire(timeout=max(0.0, seconds), poll_interval=POLL)
         except filelock.Timeout as late:
             raise Busy("another process is writing") from late
         except OSError as error:

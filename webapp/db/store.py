@@ -6,14 +6,14 @@ runs that it wants to change, looks again, and writes. SQLite and PostgreSQL tak
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from random import uniform
 from time import monotonic, sleep
 from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col, select
 
@@ -21,9 +21,11 @@ from routing.times import TravelTimes
 from webapp import metrics
 from webapp.db import health, leases, tables
 from webapp.db.door import Door, Grip, RunHead
-from webapp.db.engines import lost_a_race, open_database, out_of_reach
+from webapp.db.engines import CONNECTIONS, lost_a_race, open_database, out_of_reach
 from webapp.db.errors import Busy, LeaseLost, NotFound, PromiseBroken, StoreError, Unavailable
+from webapp.db.kept_runs import KeptRuns
 from webapp.db.leases import Fence
+from webapp.db.lines import NamedLines, Turns
 from webapp.db.migrations import newest, read_revision, revision_of, upgrade
 from webapp.db.records import Records, Revision
 
@@ -60,19 +62,28 @@ class Store:
     """And the fences, to show that a worker would write after another one took over."""
 
     def __init__(
-        self, url: str, *, clock: Callable[[], datetime], timezone: ZoneInfo, patience: float = PATIENCE
+        self,
+        url: str,
+        *,
+        clock: Callable[[], datetime],
+        timezone: ZoneInfo,
+        patience: float = PATIENCE,
+        connections: int = CONNECTIONS,
     ) -> None:
         """Open the records at "sqlite:///file" or "postgresql://..."; wait for locks at most `patience` seconds.
 
-        timezone: the town's, in which its service days begin.
+        timezone: the town's, in which its service days begin. connections: most that are open at once.
         """
-        self._database = open_database(url, patience)
+        self._database = open_database(url, patience, connections)
+        self._held_here = NamedLines()
+        self.turns = Turns(patience=patience)
         self._clock = clock
         self._timezone = timezone
         self._patience = patience
         self._fence: Fence | None = None
         self.on_work: Callable[[str], None] | None = None
         """Hears, after a commit, which kind of work it made; must not raise."""
+        self._kept_runs = KeptRuns()
 
     def behind(self, fence: Fence) -> "Store":
         """Give these records to a worker: its commits raise LeaseLost once its lease is another one's."""
@@ -118,6 +129,13 @@ class Store:
         except (DBAPIError, PoolTimeout) as error:
             raise StoreError("the database does not answer") from error
 
+    def scrub(self, *, rewrite: bool = False) -> None:
+        """Leave nothing in the files of what was deleted; rewrite: all anew, while nobody works. Raises Busy."""
+        try:
+            self._database.scrub(self._patience, rewrite=rewrite)
+        except OperationalError as error:
+            raise Busy("others use the records") from error
+
     def close(self) -> None:
         self._database.close()
 
@@ -126,7 +144,7 @@ class Store:
         """See one moment of the records; do not call `commit` before leaving. Raises Busy, Unavailable."""
         try:
             with self._database.snapshot() as connection, Session(connection, expire_on_commit=False) as session:
-                yield Records(session, self._timezone)
+                yield Records(session, self._timezone, self._kept_runs)
         except PoolTimeout as late:
             metrics.database_failed(late)
             raise Busy("every connection is in use") from late
@@ -157,7 +175,7 @@ class Store:
         """
         grip = Grip(frozenset(runs), times, self._clock, self._timezone)
         people = sorted({*riders, *([rider] if rider else ())})
-        deadline = monotonic() + self._patience
+        deadline = monotonic() + self.turns.seconds_left(self._patience)
         for left in reversed(range(TRIES)):
             try:
                 answer, makes = self._attempt(change, grip, people, deadline - monotonic())
@@ -186,16 +204,20 @@ class Store:
         self, change: Callable[[Door], T], grip: Grip, riders: list[str], seconds: float
     ) -> tuple[T, set[str]]:
         asked = monotonic()
-        with (
-            self._database.alone(seconds, locks=self._locks) as connection,
-            Session(connection, expire_on_commit=False) as session,
-        ):
-            if self._fence and self._fences:
-                leases.hold(session, self._fence)
-            if self._one_version and read_revision(connection) != newest():
-                raise Unavailable("the records are of another version of Noriai: start the service anew")
-            if self._locks:
-                _lock(session, grip.locked, riders)
+        until = asked + seconds
+        with ExitStack() as held:
+            with self.turns.lent():
+                if self._locks:
+                    held.enter_context(self._held_here.held(grip.locked, seconds))
+                left = max(0.0, until - monotonic())
+                connection = held.enter_context(self._database.alone(left, locks=self._locks))
+                session = held.enter_context(Session(connection, expire_on_commit=False))
+                if self._fence and self._fences:
+                    leases.hold(session, self._fence)
+                if self._one_version and read_revision(connection) != newest():
+                    raise Unavailable("the records are of another version of Noriai: start the service anew")
+                if self._locks:
+                    _lock(session, grip.locked, riders)
             metrics.waited(monotonic() - asked)
             door = Door(session, grip)
             return change(door), door.makes

@@ -140,6 +140,7 @@ class SignIn(SQLModel, table=True):
 
     link: SHA-256 of the link's token. channel: email, text or card. user_ids: who it can be; nobody where the address
     is not known, which only the records tell. Guessed `tries` times, proved once, ended when the person was in.
+    account: pseudonym of the address, known or not, under which guesses are counted.
     """
 
     __tablename__ = "sign_in"
@@ -151,6 +152,7 @@ class SignIn(SQLModel, table=True):
     created_at: datetime = _instant()
     proved_at: datetime | None = Field(default=None, sa_type=DateTime)
     ended_at: datetime | None = Field(default=None, sa_type=DateTime)
+    account: str = Field(default="", sa_column_kwargs=_column("''"))
 
 
 class SignInCount(SQLModel, table=True):
@@ -812,6 +814,73 @@ class RoadChange(SQLModel, table=True):
     unreachable: list[str] = Field(sa_column=_json())
 
 
+class PlaceRead(SQLModel, table=True):
+    """That somebody looked at where people are, or will be: append-only, ids alone, kept a year.
+
+    kind, object_id: "run" (its id), "day" (a service date of the operator), "member" (`access_log.member_key`) or
+    "rider" (a user's id). purpose: endpoint that showed it. starts: of the quarter of an hour in which it was; within
+    one, looking again is no other reading.
+    """
+
+    __tablename__ = "place_read"
+    reader_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True, index=True)
+    purpose: str = Field(primary_key=True)
+    starts: datetime = Field(primary_key=True, sa_type=DateTime, index=True)
+    operator_id: str = ""
+
+
+class RefusedAccess(SQLModel, table=True):
+    """How often somebody asked for what is not theirs: ids alone, kept a year.
+
+    kind: what was refused, such as "foreign" or "role". times: how often in the quarter of an hour that starts then.
+    """
+
+    __tablename__ = "refused_access"
+    reader_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    endpoint: str = Field(primary_key=True)
+    starts: datetime = Field(primary_key=True, sa_type=DateTime, index=True)
+    times: int = 1
+
+
+class PastDay(SQLModel, table=True):
+    """What is left of a service date once its trips have left the records: figures that point at nobody.
+
+    figures: as `matching.metrics.DayFigures`. fares: cents or yen by currency. requests, refused: counts by what became
+    of them. stops: public stops at which at least `suppression.SMALLEST_CELL` residents boarded or alighted.
+    """
+
+    __tablename__ = "past_day"
+    service_date: date = Field(primary_key=True)
+    figures: dict[str, Any] = Field(sa_column=_json())
+    fares: dict[str, int] = Field(sa_column=_json())
+    requests: dict[str, int] = Field(sa_column=_json())
+    refused: dict[str, int] = Field(sa_column=_json())
+    stops: dict[str, int] = Field(sa_column=_json())
+
+
+class PastRun(SQLModel, table=True):
+    """How many residents a run carried that has left the records: what agreements count by."""
+
+    __tablename__ = "past_run"
+    operator_id: str = Field(primary_key=True)
+    service_date: date = Field(primary_key=True)
+    code: str = Field(primary_key=True)
+    residents: int
+
+
+class ErasedPerson(SQLModel, table=True):
+    """That everything known of somebody was erased: append-only. subject: an id that leads to nobody any more."""
+
+    __tablename__ = "erased_person"
+    subject: str = Field(primary_key=True)
+    kind: str
+    by: str
+    at: datetime = _instant()
+
+
 class Lease(SQLModel, table=True):
     """Who does a kind of work for an area now, and how it went last.
 
@@ -840,7 +909,91 @@ class Erasure(SQLModel, table=True):
     reason: str = Field(primary_key=True)
 
 
-APPEND_ONLY = (RunEvent, Event, Consent, ConsentEnd, Confirmation, AgreementSignature, RuleChange)
+class Passkey(SQLModel, table=True):
+    """A passkey (WebAuthn) of somebody who works here. id: that of the credential, base64url.
+
+    public_key: COSE. sign_count: uses that it counted, 0 where it counts none. suspect_at: it counted backwards, so
+    there may be a copy; it opens nothing any more.
+    """
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="user.id", index=True)
+    name: str
+    public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    sign_count: int
+    transports: list[str] = Field(sa_column=_json())
+    added_at: datetime = _instant()
+    used_at: datetime | None = Field(default=None, sa_type=DateTime)
+    suspect_at: datetime | None = Field(default=None, sa_type=DateTime)
+
+
+class PasskeyChallenge(SQLModel, table=True):
+    """What a browser was asked to sign, until it has. id: SHA-256 of the challenge."""
+
+    __tablename__ = "passkey_challenge"
+    id: str = Field(primary_key=True)
+    created_at: datetime = _instant()
+
+
+class SecondFactor(SQLModel, table=True):
+    """Somebody's authenticator app (TOTP), and how often codes were tried.
+
+    seed: id from which the app's key follows with the town's secret key; "" without an app. last_step: the 30 seconds
+    whose code was used last. tries: wrong codes in a row.
+    """
+
+    __tablename__ = "second_factor"
+    user_id: str = Field(foreign_key="user.id", primary_key=True)
+    seed: str = ""
+    app_since: datetime | None = Field(default=None, sa_type=DateTime)
+    last_step: int = 0
+    tries: int = 0
+    locked_until: datetime | None = Field(default=None, sa_type=DateTime)
+
+
+class RecoveryCode(SQLModel, table=True):
+    """One of the codes, each good once, for whoever has lost passkeys and app. sealed: argon2."""
+
+    __tablename__ = "recovery_code"
+    user_id: str = Field(foreign_key="user.id", primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    sealed: str
+    used_at: datetime | None = Field(default=None, sa_type=DateTime)
+
+
+class KnownDevice(SQLModel, table=True):
+    """A browser in which somebody was signed in. device: SHA-256 of its cookie."""
+
+    __tablename__ = "known_device"
+    user_id: str = Field(foreign_key="user.id", primary_key=True)
+    device: str = Field(primary_key=True, index=True)
+    first_at: datetime = _instant()
+    used_at: datetime = _instant()
+
+
+class IdentityEvent(SQLModel, table=True):
+    """What changed of how somebody signs in: append-only. by: who did it, empty for the command line."""
+
+    __tablename__ = "identity_event"
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="user.id", index=True)
+    kind: str
+    by: str = ""
+    at: datetime = _instant()
+
+
+APPEND_ONLY = (
+    RunEvent,
+    Event,
+    Consent,
+    ConsentEnd,
+    Confirmation,
+    AgreementSignature,
+    RuleChange,
+    IdentityEvent,
+    PlaceRead,
+    ErasedPerson,
+)
 """Tables whose rows the database itself lets nobody change or delete, but for an erasure (see `Erasure`)."""
 
 METADATA = SQLModel.metadata

@@ -260,6 +260,12 @@ def list_followed(town: Town, user_id: str) -> list[Followed]:
     return sorted(found, key=lambda one: one.name)
 
 
+def list_subjects(town: Town, user_id: str) -> list[Subject]:
+    """List of whose rides somebody is told."""
+    with town.store.read() as records:
+        return list(dict.fromkeys(map(_subject, records.list_consents(town.today(), user_id=user_id))))
+
+
 def follows(town: Town, user_id: str) -> bool:
     """Is somebody told of anybody's rides, or will they be?"""
     with town.store.read() as records:

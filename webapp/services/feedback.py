@@ -8,7 +8,7 @@ from webapp import service_day
 from webapp.db import tables
 from webapp.db.store import Door
 from webapp.services.errors import Conflict, Invalid
-from webapp.services.ledger import SMALLEST_CELL
+from webapp.services.suppression import SMALLEST_CELL, suppressed
 from webapp.town import Town
 
 RATINGS = (5, 4, 3, 2, 1)
@@ -25,7 +25,8 @@ SHOWN = timedelta(days=92)
 class Opinions:
     """What the town reads: how many said something, how many chose each rating, their mean, and words by month.
 
-    counts and mean are None where so few spoke that they could be guessed. words: (first of the month, rating, words).
+    counts and mean are None where so few spoke that they could be guessed; counts also where some are so small that
+    mean and total would tell them. words: (first of the month, rating, words).
     """
 
     total: int
@@ -83,12 +84,14 @@ def read(town: Town) -> Opinions:
         rows = records.list_feedback(town.clock() - SHOWN)
     counted = Counter(row.rating for row in rows)
     enough = len(rows) >= SMALLEST_CELL
+    counts = {rating: counted[rating] for rating in RATINGS}
+    whole = None not in suppressed(counts).values()
     zone = town.settings.timezone
     words = [(service_day.today(row.at, zone).replace(day=1), row.rating, row.words) for row in rows if row.words]
     words.sort(key=lambda one: (-one[0].toordinal(), one[1], one[2]))
     return Opinions(
         total=len(rows),
-        counts={rating: counted[rating] for rating in RATINGS} if enough else None,
+        counts=counts if enough and whole else None,
         mean=sum(row.rating for row in rows) / len(rows) if enough else None,
         words=tuple(words),
     )

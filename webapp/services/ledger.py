@@ -7,9 +7,6 @@ from matching.metrics import DayFigures, day_figures
 from webapp.db import tables
 from webapp.town import Town
 
-SMALLEST_CELL = 5
-"""A count of fewer people is not shown to the town: it could be somebody's neighbour."""
-
 
 @dataclass(frozen=True, slots=True)
 class DayLedger:
@@ -23,8 +20,11 @@ class DayLedger:
 
 
 def day_ledger(town: Town, day: date) -> DayLedger:
-    """Add up a service date."""
+    """Add up a service date; of one whose trips have left the records, give what was kept of it."""
     with town.store.read() as records:
+        past = records.find_past_day(day)
+        if past is not None:
+            return DayLedger(day, DayFigures(**past.figures), past.fares, past.requests, past.refused)
         runs = records.list_runs(day)
         bookings = records.list_bookings(service_date=day, status="booked")
         requests = records.list_requests(service_date=day)
@@ -42,9 +42,10 @@ def day_ledger(town: Town, day: date) -> DayLedger:
     )
 
 
-def coarse(count: int) -> int | None:
-    """Give a count of people that may be shown; None where it is too small to hide a person."""
-    return None if 0 < count < SMALLEST_CELL else count
+def list_dates(town: Town) -> list[date]:
+    """List the service dates of which there are figures, earliest first."""
+    with town.store.read() as records:
+        return sorted({*records.list_past_dates(), *records.list_run_dates()})
 
 
 def _outcome(request: tables.Request, riding: set[str]) -> str:

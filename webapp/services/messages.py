@@ -140,8 +140,8 @@ def _is_idle(town: Town, records: Records, post: _Post) -> str | None:
     """Say why a message is not to be sent at all; nothing where nobody misses it, None where it is to be sent."""
     row = post.row
     if post.kind and post.kind.lasts and town.clock() - row.created_at > post.kind.lasts:
-        return "" if row.kind == "code" else "too late"
-    if row.kind == "code" and not post.routes:
+        return "" if row.kind in wording.OF_SIGNING_IN else "too late"
+    if row.kind in wording.OF_SIGNING_IN and not post.routes:
         return ""
     consent = row.facts.get("consent")
     if consent and not records.list_consents(town.today(), id=consent):
@@ -346,7 +346,7 @@ def _unreached(town: Town, records: Records, row: tables.Outbox, language: str) 
         name=user.name if user else "",
         phone=user.phone if user else "",
         address="" if user else row.email,
-        text=_plain(town, row, language or town.settings.language),
+        text=plain(town, row, language or town.settings.language),
         why=row.error,
         at=row.created_at,
         letter=row.state == "letter",
@@ -355,7 +355,7 @@ def _unreached(town: Town, records: Records, row: tables.Outbox, language: str) 
     )
 
 
-def _plain(town: Town, row: tables.Outbox, language: str) -> str:
+def plain(town: Town, row: tables.Outbox, language: str) -> str:
     """Say what a message says; its kind alone where this release does not know it."""
     try:
         return wording.words(row.kind, _facts(town, row, language), language)
@@ -413,9 +413,7 @@ def _letter(town: Town, records: Records, row: tables.Outbox) -> Letter:
     language = user.language or town.settings.language
     trip = _trip(records, row)
     is_on = trip is not None and trip.status == "booked"
-    return Letter(
-        row.id or 0, user.name, _plain(town, row, language), language, row.created_at, trip if is_on else None
-    )
+    return Letter(row.id or 0, user.name, plain(town, row, language), language, row.created_at, trip if is_on else None)
 
 
 def _trip(records: Records, row: tables.Outbox) -> tables.Booking | None:

@@ -154,7 +154,7 @@ def _asked(
 ) -> Iterator[tuple[TripRequest, list[Run]]]:
     """List what was asked for a day, each with the runs as they were at that minute."""
     for row in records.list_requests(service_date=day):
-        if row.status in RECORDED and row.asked_at is not None:
+        if row.status in RECORDED and row.asked_at is not None and row.origin_lat is not None:
             past = [[one for one in history if one.at < row.asked_at] or history[:1] for history in histories]
             runs = [
                 freezing.freeze(kept[-1].run, town.roads, row.asked_at, town.settings.timezone)

@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from types import TracebackType
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
@@ -17,6 +17,7 @@ from webapp import logs, metrics, production
 from webapp.config import Settings
 from webapp.live import LiveTown
 from webapp.services import health
+from webapp.views.shared import anybody
 
 LOG = logging.getLogger(__name__)
 pages = Blueprint("operations", __name__)
@@ -44,12 +45,14 @@ def watch_over(app: Flask) -> None:
 
 
 @pages.get("/healthz")
+@anybody
 def alive() -> ResponseReturnValue:
     """Say that this process answers; nothing else is asked."""
     return _said("alive", 200)
 
 
 @pages.get("/readyz")
+@anybody
 def ready() -> ResponseReturnValue:
     """Say whether requests should be sent here, and if not, why (503)."""
     live, now = _live(), time.monotonic()
@@ -61,6 +64,7 @@ def ready() -> ResponseReturnValue:
 
 
 @pages.get("/metrics")
+@anybody
 def figures() -> ResponseReturnValue:
     """Give the figures to who says the token of the settings; to others there is no such page."""
     token = _settings().metrics_token
@@ -125,8 +129,17 @@ def _forget(_: BaseException | None) -> None:
 
 
 def _log_exception(raised: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
-    """Log what went wrong under the name of the page; Flask would write its address."""
-    LOG.error("%s failed", request.endpoint or "none", exc_info=cast(Any, raised))
+    """Log what went wrong, and where in the code, under the name of the page; Flask would write address and words.
+
+    The exception itself is not handed on: whatever else listens to the log would write what it says.
+    """
+    kind, fault, _ = raised
+    if kind is None or fault is None:
+        return
+    method = request.method if request.method in metrics.METHODS else "other"
+    told = [*logs.chain(fault)]
+    where = " caused by ".join(f"{one['class']} at {' < '.join(reversed(one['at']))}" for one in told)
+    LOG.error("%s in %s %s: %s", kind.__name__, method, request.endpoint, where, extra={logs.FACTS: {"raised": told}})
 
 
 def _live() -> LiveTown:
