@@ -4,7 +4,6 @@ import hashlib
 import logging
 import secrets
 from pathlib import Path
-from traceback import format_tb
 from typing import Any, cast
 
 from flask import Flask, Response, abort, g, make_response, render_template, request, send_from_directory, session
@@ -111,7 +110,6 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     operations.watch_over(app)
     if served.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, *[served.proxies] * 3)  # type: ignore[method-assign]
-    app.log_exception = _log_without_words  # type: ignore[method-assign]
     Babel(app, locale_selector=shared.language, default_translation_directories="locale")
     app.before_request(_let_files_in)
     CSRFProtect(app).exempt(channels.hooks)
@@ -237,17 +235,6 @@ def _add_errors(app: Flask) -> None:
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(CSRFError, lambda error: _sorry(error, 400))
     app.register_error_handler(HTTPException, _refused)
-
-
-def _log_without_words(exc_info: Any) -> None:
-    """Log a fault by its kind and where it was: its words may be somebody's, such as what was written into a form."""
-    kind, fault, _trace = exc_info
-    chain, told = fault, []
-    while chain is not None:
-        told.append(type(chain).__name__ + "\n" + "".join(format_tb(chain.__traceback__)))
-        chain = chain.__cause__ or chain.__context__
-    place = f"{request.method} {request.endpoint}"
-    logging.getLogger(__name__).error("%s in %s\n%s", kind.__name__, place, "caused by ".join(reversed(told)))
 
 
 def _sorry(error: Exception, status: int) -> ResponseReturnValue:

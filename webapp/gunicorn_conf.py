@@ -18,7 +18,7 @@ from typing import Any
 bind = os.environ.get("NORIAI_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("NORIAI_WORKERS", "") or max(2, os.cpu_count() or 1))
 worker_class = "gthread"
-threads = int(os.environ.get("NORIAI_THREADS", "") or 16)
+threads = int(os.environ.get("NORIAI_THREADS", "") or 64)
 worker_connections = 1000
 timeout = 120
 """Seconds without a sign of life from a worker's main loop, which answers no request itself, until it is replaced."""

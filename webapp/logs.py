@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 REQUEST: ContextVar[str] = ContextVar("request", default="")
 """Id of the request that is being answered; nothing beside requests."""
-OURS = frozenset({"benchmarks", "matching", "routing", "webapp"})
+OURS = frozenset({"benchmarks", "matching", "noriai", "routing", "webapp"})
 SERVERS = ("gunicorn.error", "waitress")
 FACTS = "facts"
 """Attribute of a record that carries facts in fields of their own; they are kept as they are."""
@@ -71,13 +71,14 @@ def _facts(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
         yield "request", request
     yield from getattr(record, FACTS, {}).items()
     if record.exc_info and record.exc_info[1]:
-        yield "exception", list(_chain(record.exc_info[1]))
+        yield "exception", list(chain(record.exc_info[1]))
 
 
 def _line(said: dict[str, Any]) -> str:
     """Write facts as text for people; the message goes in front, and no sign ends the line early."""
     head = f"{said.pop('time')} {said.pop('level')} {said.pop('logger')}: {said.pop('message')}"
     raised = said.pop("exception", [])
+    said.pop("raised", None)  # the message tells it
     rest = [f"{name}={value}" for name, value in said.items()]
     rest += [f"{one['class']} at {' < '.join(reversed(one['at']))}" for one in raised]
     return " ".join(part if part.isprintable() else repr(part)[1:-1] for part in (head, *rest))
@@ -103,7 +104,7 @@ def _number(value: object) -> object:
     return value if isinstance(value, int | float) else HIDDEN
 
 
-def _chain(raised: BaseException) -> Iterator[dict[str, Any]]:
+def chain(raised: BaseException) -> Iterator[dict[str, Any]]:
     """Tell an exception and what led to it, the last first: classes, codes, and places in the code."""
     seen: set[int] = set()
     one: BaseException | None = raised

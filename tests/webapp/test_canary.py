@@ -130,7 +130,7 @@ def test_a_fault_tells_nothing_of_anybody(
     visitor.get("/desk")
     with caplog.at_level(logging.DEBUG):
         visitor.post("/desk/search", {"text": canary.RESIDENT[2]}, status=500)
-    assert "ValueError in POST desk.search" in caplog.text and "find_riders" in caplog.text
+    assert "ValueError in POST desk.search" in caplog.text and "webapp/views/desk.py" in caplog.text
     assert canary.hits({"page": visitor.page, "log": caplog.text}, canary.EVERYTHING) == [] and trip
 
 

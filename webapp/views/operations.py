@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from types import TracebackType
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
@@ -129,8 +129,17 @@ def _forget(_: BaseException | None) -> None:
 
 
 def _log_exception(raised: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
-    """Log what went wrong under the name of the page; Flask would write its address."""
-    LOG.error("%s failed", request.endpoint or "none", exc_info=cast(Any, raised))
+    """Log what went wrong, and where in the code, under the name of the page; Flask would write address and words.
+
+    The exception itself is not handed on: whatever else listens to the log would write what it says.
+    """
+    kind, fault, _ = raised
+    if kind is None or fault is None:
+        return
+    method = request.method if request.method in metrics.METHODS else "other"
+    told = [*logs.chain(fault)]
+    where = " caused by ".join(f"{one['class']} at {' < '.join(reversed(one['at']))}" for one in told)
+    LOG.error("%s in %s %s: %s", kind.__name__, method, request.endpoint, where, extra={logs.FACTS: {"raised": told}})
 
 
 def _live() -> LiveTown:
