@@ -51,6 +51,8 @@ LEASE = 2.0
 """Seconds that leases last here, so that each taking over is soon."""
 PROCESSES = get_context("forkserver")
 """Workers are forked from a process without threads: one that others write from may not be forked."""
+ABOUT = {"run": "Morning bus", "vehicle": "B1"}
+"""What the messages of the trial say: of a kind that goes out in quiet hours, too."""
 SOONER = 1.5
 """Seconds after a lease within which it has to be another one's: workers look every half second."""
 
@@ -376,7 +378,7 @@ def _tell_through_kills(town: Town, kills: int, sent: Callable[[], int], *, care
         nonlocal told
         while not ended.wait(0.1):
             email = f"{told}@example.org"
-            town.store.commit(lambda door, email=email: messages.tell(door, "booked", None, {}, email=email))  # type: ignore[misc]
+            town.store.commit(lambda door, email=email: messages.tell(door, "unclosed", None, ABOUT, email=email))  # type: ignore[misc]
             told += 1
 
     teller = threading.Thread(target=tell)
