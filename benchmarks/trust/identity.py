@@ -1,6 +1,7 @@
 """Promise 16: accounts cannot be listed or guessed: equal answers in equal time, and limits that hold."""
 
 import http.client
+import math
 import re
 import statistics
 import time
@@ -23,7 +24,7 @@ from webapp.town import open_town
 
 TRIES, SHORT_TRIES = 200, 20
 LARGEST_DIFFERENCE = 10
-"""Milliseconds, between medians."""
+"""Milliseconds, the median of pairs."""
 PEOPLE = 100
 """Known accounts: each is tried less often than it may be."""
 TOKEN = re.compile(rb'name="csrf_token" value="([^"]+)"')
@@ -32,7 +33,7 @@ PER_ACCOUNT, PER_PEER = 10, 100
 
 def careless_app() -> Flask:
     """Build the site without the hash that is reckoned for nobody: the negative control."""
-    forms.hash_password = lambda _: ""
+    vars(forms)["hash_password"] = lambda _password: ""
     return create_app()
 
 
@@ -50,9 +51,9 @@ def run(bench: Bench) -> Iterator[Finding]:
             with serving(settings, processes=1, threads=4, said=said, app=careless) as served:
                 tries = SHORT_TRIES if bench.short else TRIES
                 known, unknown = _timed(served.port, _password, tries)
-                apart = _apart(known, unknown)
-                held = apart > LARGEST_DIFFERENCE
-                figure = {"tries_each": tries, "median_difference_ms": apart}
+                apart, least = _apart(known, unknown), _least_apart(known, unknown)
+                held = least > LARGEST_DIFFERENCE
+                figure = {"tries_each": tries, "median_difference_ms": apart, "at_least_ms": least}
                 yield Finding(16, "control: no hash is reckoned for nobody", held, figure, database)
 
 
@@ -130,16 +131,24 @@ def _equal(bench: Bench, database: str, port: int) -> Iterator[Finding]:
         known, unknown = _timed(port, attempt, tries)
         alike = _alike(port, attempt)
         apart = _apart(known, unknown)
-        figure = {"tries_each": tries, "median_ms": round(statistics.median(known), 1), "median_difference_ms": apart}
-        held = alike and apart <= LARGEST_DIFFERENCE
+        least = _least_apart(known, unknown)
+        figure = {
+            "tries_each": tries,
+            "median_ms": round(statistics.median(known), 1),
+            "median_difference_ms": apart,
+            "at_least_ms": least,
+        }
+        held = alike and (least if bench.short else apart) <= LARGEST_DIFFERENCE
         yield Finding(16, f"{name}: known and unknown", held, {**figure, "same_answers": alike}, database)
 
 
 def _timed(port: int, attempt: Try, tries: int) -> tuple[list[float], list[float]]:
     """Give the milliseconds of tries for known and unknown addresses, taken in turn; limits are not reached."""
-    known, unknown = [], []
-    for address in (known_address(number % PEOPLE) for number in range(tries)):
-        for taken, said in ((known, address), (unknown, f"{uuid4().hex[:8]}@example.org")):
+    known: list[float] = []
+    unknown: list[float] = []
+    for number in range(tries):
+        pair = [(known, known_address(number % PEOPLE)), (unknown, f"{uuid4().hex[:8]}@example.org")]
+        for taken, said in pair if number % 2 else reversed(pair):
             browser = Browser(port)
             taken.append(attempt(browser, said))
             if browser.status not in {200, 302, 422}:
@@ -186,7 +195,19 @@ def known_address(number: int) -> str:
 
 
 def _apart(known: list[float], unknown: list[float]) -> float:
-    return round(abs(statistics.median(known) - statistics.median(unknown)), 1)
+    """Give the median difference within the pairs: a machine that is slower for a while is so for both."""
+    return round(abs(statistics.median(one - other for one, other in zip(known, unknown, strict=True))), 1)
+
+
+def _least_apart(known: list[float], unknown: list[float]) -> float:
+    """Give how far apart they are at least, with 95 % confidence (order statistics of the pairs' median).
+
+    A few tries on a busy machine cannot tell 10 ms from none; they do tell where the hash is missing.
+    """
+    found = sorted(one - other for one, other in zip(known, unknown, strict=True))
+    skipped = max(0, math.floor(len(found) / 2 - 0.98 * math.sqrt(len(found))))
+    low, high = found[skipped], found[-1 - skipped]
+    return round(max(low, -high, 0.0), 1)
 
 
 def _address() -> str:

@@ -26,6 +26,7 @@ EVERY = {
     "NORIAI_SMS_AUTHORIZATION": ("sms_authorization", "Bearer x", "Bearer x"),
     "NORIAI_PROXIES": ("proxies", "1", 1),
     "NORIAI_HTTPS": ("https", "yes", True),
+    "NORIAI_SECOND_FACTOR": ("second_factor", "required", "required"),
 }
 
 
@@ -38,6 +39,15 @@ def test_each_setting_is_read_from_the_environment(tmp_path: Path, name: str) ->
 @pytest.mark.parametrize("name", EVERY)
 def test_what_is_set_to_nothing_is_not_set(tmp_path: Path, name: str) -> None:
     assert read_settings({name: ""}, home=tmp_path) == read_settings({}, home=tmp_path)
+
+
+def test_a_second_factor_is_required_where_the_site_is_reached_by_https(tmp_path: Path) -> None:
+    said = {"NORIAI_HTTPS": "1"}
+    assert read_settings(said, home=tmp_path).second_factor == "required"
+    assert read_settings({**said, "NORIAI_SECOND_FACTOR": "off"}, home=tmp_path).second_factor == "off"
+    assert read_settings({}, home=tmp_path).second_factor == "offered"
+    with pytest.raises(ValueError, match="NORIAI_SECOND_FACTOR"):
+        read_settings({"NORIAI_SECOND_FACTOR": "maybe"}, home=tmp_path)
 
 
 def test_everything_is_kept_in_one_home(tmp_path: Path) -> None:

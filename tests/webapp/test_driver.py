@@ -175,6 +175,20 @@ def test_the_number_that_a_resident_says_is_checked(driver: Visitor, sign_in: Si
     assert pin not in driver.page and boarding.token(town, booked.id) not in driver.page
 
 
+def test_a_picture_that_is_shown_again_is_told_for_a_copy(driver: Visitor, sign_in: SignIn, town: Town) -> None:
+    book(sign_in(RIDER))
+    (booked,) = bookings(town)
+    with town.store.read() as records:
+        ride = next(one for one in records.get_run(BUS).rides if one.id == booked.ride_id)
+    driver.get(f"/drive/{BUS}")
+    tap(driver, ride.pickup, "boarded", ride.id)
+    for said in (boarding.pin(town, booked.id), boarding.token(town, booked.id)):
+        driver.post(f"/drive/{BUS}/check", {"ride": ride.id, "said": said})
+        assert "Resident Testi is aboard already" in driver.text and "Right: this is" not in driver.text
+        driver.get(f"/drive/{BUS}")
+    driver.post("/drive/van-23/check", {"ride": ride.id, "said": boarding.token(town, booked.id)}, status=404)
+
+
 def test_the_manifest_carries_what_checks_a_number_offline(driver: Visitor, sign_in: SignIn, town: Town) -> None:
     book(sign_in(RIDER))
     (booked,) = bookings(town)

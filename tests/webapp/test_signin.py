@@ -476,13 +476,13 @@ def test_signing_out_clears_the_browser_and_pages_are_never_kept(mailing: Town, 
 
 
 def test_what_was_set_before_signing_in_does_not_survive_it(open_site: Flask) -> None:
-    for enter in (lambda one: one.sign_in("driver"), lambda one: one.sign_in("resident")):
+    for role in ("driver", "resident"):
         visitor = Visitor(open_site)
         with visitor.browser.session_transaction() as session:
             session.update(acting_for=["x", "y"], until=1, half=["x", 1, "/"], csrf_token="planted", language="fi")
         visitor.get("/login")
         before = visitor.browser.get_cookie("session")
-        enter(visitor)
+        visitor.sign_in(role)
         with visitor.browser.session_transaction() as session:
             assert not {"acting_for", "until", "half"} & set(session)
             assert session["language"] == "fi" and session.get("csrf_token") != "planted"

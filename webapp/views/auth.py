@@ -8,8 +8,8 @@ from functools import wraps
 from typing import Any, ParamSpec, cast
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, redirect, request, session, url_for
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Flask, Response, current_app, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue, ResponseValue
 from flask_babel import lazy_gettext as lazy
 from flask_login import current_user, user_logged_in, user_logged_out
 from flask_security import RoleMixin, Security, UserMixin, login_user, logout_user
@@ -160,9 +160,10 @@ class SecondStep(TfPlugin):
     """What comes after the password: flask-security asks here."""
 
     def tf_enter(
-        self, user: Visitor, remember_me: bool | None, primary_authn_via: str, next_loc: str | None
-    ) -> ResponseReturnValue:
-        return arrive(user.row, inside(request.args.get("next", "")))
+        self, user: UserMixin, remember_me: bool | None, primary_authn_via: str, next_loc: str | None
+    ) -> ResponseValue:
+        """Answer in any case: flask-security signs nobody in by itself."""
+        return current_app.make_response(arrive(cast(Visitor, user).row, inside(request.args.get("next", ""))))
 
 
 def arrive(row: tables.User, onward: str) -> ResponseReturnValue:

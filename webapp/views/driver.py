@@ -151,7 +151,10 @@ def check(run_id: str) -> ResponseReturnValue:
     if rider is None:
         raise NotFound("ride")
     booking = driving.booking_of(town(), run_id, ride, operator=current_user.operator_id)
-    if boarding.matches(town(), booking, words("said")):
+    if boarding.matches(town(), booking, words("said")) and rider.state == "boarded":
+        said = _("%(name)s is aboard already. Ask for the name: this may be a copy.", name=rider.name)
+        flash(said, "warning")
+    elif boarding.matches(town(), booking, words("said")):
         flash(_("Right: this is %(name)s.", name=rider.name), "success")
     else:
         flash(_("This is not the number of %(name)s. Ask for the name before they board.", name=rider.name), "warning")

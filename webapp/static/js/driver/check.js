@@ -23,9 +23,11 @@ export function checkRiders(words) {
 async function check(form, said, words) {
   const ride = await find(said.normalize("NFKC").replace(/\s/g, ""), form.dataset.check);
   const answer = form.querySelector(".check__answer");
-  const name = (of) => document.querySelector(`.rider[data-ride="${CSS.escape(of)}"][data-name]`)?.dataset.name ?? "";
-  answer.dataset.right = ride === form.dataset.check ? "yes" : "no";
-  const sentence = ride ? words.right : form.dataset.scanned ? words.stranger : words.wrong;
+  const rider = (of) => document.querySelector(`.rider[data-ride="${CSS.escape(of)}"][data-name]`)?.dataset ?? {};
+  const name = (of) => rider(of).name ?? "";
+  const used = ride && rider(ride).state === "boarded"; // shown before, so by somebody else
+  answer.dataset.right = ride === form.dataset.check && !used ? "yes" : "no";
+  const sentence = used ? words.aboard : ride ? words.right : form.dataset.scanned ? words.stranger : words.wrong;
   answer.textContent = sentence.replace("{name}", name(ride ?? form.dataset.check));
   if (ride && ride !== form.dataset.check) answer.dataset.right = "other";
 }
