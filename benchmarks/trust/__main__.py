@@ -23,19 +23,20 @@ from benchmarks.trust.findings import Bench, Finding
 
 TRIALS: tuple[str, ...] = (
     "actions",
+    "rollcall",
+    "load",
+    "answers",
+    "access",
+    "identity",
+    "api",
+    "files",
+    "clocks",
+    "background",
+    "restart",
     "durability",
     "power",
     "outages",
     "recovery",
-    "api",
-    "load",
-    "answers",
-    "identity",
-    "access",
-    "restart",
-    "background",
-    "files",
-    "clocks",
 )
 """Modules of this package, in order; each has a `run(bench)` that yields its findings."""
 LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"

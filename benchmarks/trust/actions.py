@@ -110,6 +110,7 @@ class Days:
         self._look()
 
     def runs(self) -> dict[str, Run]:
+        """Read the day as it is kept now."""
         with self.town.store.read() as records:
             return {run.id: run for run in records.list_runs(self.day)}
 
