@@ -89,7 +89,7 @@ PAGES: Mapping[str, set[str]] = {
     "/town": {"town"},
     "= /": _ALL,
     **dict.fromkeys(("/language", "/display", "/sign-in", "/card/", "/tablet", "/line", "/login", "/logout"), _ALL),
-    **dict.fromkeys(("/second-factor", "/passkey"), _ALL),
+    **dict.fromkeys(("/second-factor", "/passkey", "/healthz", "/readyz", "/metrics"), _ALL),
     **dict.fromkeys(("/roads/", "/service-worker.js", "/push-worker.js", "/static/", "/fs-static/"), _ALL),
 }
 """Whose pages they are, by how their address begins; the longest beginning counts, one with a method before others."""
