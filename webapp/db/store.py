@@ -47,6 +47,8 @@ __all__ = [
 T = TypeVar("T")
 
 PATIENCE = 3.0
+WRITTEN = 0.5
+"""Seconds of these that are left to write the page which says that somebody has to come again."""
 TRIES = 8
 LONGEST_PAUSE = 0.2
 
@@ -76,7 +78,7 @@ class Store:
         """
         self._database = open_database(url, patience, connections)
         self._held_here = NamedLines()
-        self.turns = Turns(patience=patience)
+        self.turns = Turns(patience=max(patience - WRITTEN, patience / 2))
         self._clock = clock
         self._timezone = timezone
         self._patience = patience
