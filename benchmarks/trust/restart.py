@@ -8,12 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from benchmarks.trust.findings import Bench, Finding
 from benchmarks.trust.site import PATIENCE, Served, records_at, serving, settings_of
 
-CLIENTS = 8
+CLIENTS, WORKERS = 8, 2
 PAGES = ("/login", "/roads/0.pmtiles")
 """What is asked: a page, and a file of some megabytes."""
 PROMISE = 13
@@ -83,7 +82,7 @@ def _read(connection: http.client.HTTPConnection, page: str) -> str:
 def run(bench: Bench) -> Iterator[Finding]:
     """Reload, replace, end and kill a service under load."""
     for database in bench.databases[:1] if bench.short else bench.databases:
-        with records_at(bench, database) as url, serving(settings_of(bench, url), processes=2) as served:
+        with records_at(bench, database) as url, serving(settings_of(bench, url), processes=WORKERS) as served:
             for name, change in (("reload under load", _reload), ("workers replaced one by one", _replace_workers)):
                 yield _steady(served, name, change, database)
             yield _killed(served, database)
@@ -107,16 +106,18 @@ def _reload(served: Served) -> None:
 
 
 def _replace_workers(served: Served) -> None:
-    """End one worker after another, each once the one before has a successor that answers."""
+    """End one worker after another, each once all of them answer."""
     for pid in served.workers():
-        said = _starts(served.log)
+        _wait(lambda: _all_answer(served))
         os.kill(pid, signal.SIGTERM)
-        _wait(lambda pid=pid, said=said: pid not in served.workers() and _starts(served.log) > said)  # type: ignore[misc]
+        _wait(lambda pid=pid: pid not in served.workers())  # type: ignore[misc]
+    _wait(lambda: _all_answer(served))
 
 
-def _starts(log: Path) -> int:
-    """Count the workers that began to answer."""
-    return log.read_text(encoding="utf-8", errors="replace").count("answering")
+def _all_answer(served: Served) -> bool:
+    said = served.log.read_text(encoding="utf-8", errors="replace")
+    workers = served.workers()
+    return len(workers) == WORKERS and all(f"worker {pid} is answering" in said for pid in workers)
 
 
 def _killed(served: Served, database: str) -> Finding:
