@@ -151,8 +151,9 @@ class Booker:
             answer = connection.getresponse()
             body = answer.read().decode(errors="replace")
             self.retry_after = answer.getheader("Retry-After") or ""
-            said = answer.getheader("Set-Cookie")
-            self.cookie = said.split(";")[0] if said else self.cookie
+            held = dict(one.split("=", 1) for one in self.cookie.split("; ") if one)
+            said = (one.split(";")[0].split("=", 1) for one in answer.msg.get_all("Set-Cookie", []))
+            self.cookie = "; ".join(f"{name}={value}" for name, value in {**held, **dict(said)}.items())
             return answer.status, answer.getheader("Location") or "", body
         finally:
             connection.close()
