@@ -457,14 +457,17 @@ def taking_turns(bench: Bench, database: str, town: Town) -> Iterator[Finding]:
 
 def _take_turns(town: Town, folder: Path, kills: int, *, careless: bool) -> tuple[list[float], int]:
     """Give the seconds from each kill to the work of the other, and how often both were at it."""
-    waits, said = list[float](), folder / "said"
+    waits, said, ready = list[float](), folder / "said", folder / "ready"
     said.touch()
+    ready.touch()
     ended = PROCESSES.Event()
     with ExitStack() as after:
         workers = {name: started(town, work_in_turns, folder, name, ended, careless) for name in ("one", "two")}
         after.callback(lambda: _kill(workers))
-        for _ in range(kills):
-            holder = _wait_for_line(said, 0)
+        for past in range(kills):
+            _wait_for_line(ready, 1 + past)
+            time.sleep(1)
+            holder = _wait_for_line(said, len(said.read_text(encoding="ascii").splitlines()))
             at = len(said.read_text(encoding="ascii").splitlines())
             workers[holder].kill()
             workers[holder].join()
@@ -474,7 +477,6 @@ def _take_turns(town: Town, folder: Path, kills: int, *, careless: bool) -> tupl
                 at += 1
             waits.append(time.monotonic() - began)
             workers[holder] = started(town, work_in_turns, folder, holder, ended, careless)
-            time.sleep(0.5)
         ended.set()
         for one in workers.values():
             one.join()
@@ -498,6 +500,8 @@ def work_in_turns(town: Town, folder: Path, name: str, ended: Event, careless: b
     if careless:
         Leases._is_silent = lambda *_: True  # type: ignore[method-assign]
     leases, inside = Leases(town.store, lasts=LEASE), folder / "inside"
+    with (folder / "ready").open("a", encoding="ascii") as ready:
+        ready.write(f"{name}\n")
     while not ended.is_set():
         with leases.held("trial", "helsinki") as held:
             if held is not None:
