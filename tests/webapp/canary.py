@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from matching.model import Load, Ride, Stop, Window
 from routing.times import Place
 from tests.webapp import wishes
 from tests.webapp.conftest import Clock
-from tests.webapp.small_town import EIGHT, MINUTE, MONDAY, QUICK, RESSU, school_bus
+from tests.webapp.small_town import EIGHT, KAMP, LIISANKATU, MINUTE, MONDAY, QUICK, RESSU, school_bus
 from tests.webapp.visitor import PASSWORD
 from webapp.db import tables
 from webapp.db.store import Door, RunHead
@@ -92,15 +93,15 @@ def live(town: Town, clock: Clock) -> str:
     who = resident(town)
 
     def write(door: Door) -> None:
-        profile = {"reading": RESIDENT[0], "address": RESIDENT[3], "note": NOTE, "consent_on": MONDAY}
+        profile: dict[str, Any] = {"reading": RESIDENT[0], "address": RESIDENT[3], "note": NOTE, "consent_on": MONDAY}
         door.put(tables.RiderProfile(user_id=who, **profile, entered_by=desk(town), entered_at=door.now()))
-        place = {"label": RESIDENT[4], "name": RESIDENT[5], "lat": DOOR.lat, "lon": DOOR.lon}
+        place: dict[str, Any] = {"label": RESIDENT[4], "name": RESIDENT[5], "lat": DOOR.lat, "lon": DOOR.lon}
         door.put(tables.SavedPlace(id="munkki", owner_id=who, **place, created_at=door.now()))
         door.put(tables.Reach(user_id=who, channels=["email"]))
         door.put(tables.LineLink(user_id=who, line_id="U-zebulon", code="zebucode", code_at=door.now()))
         browser = {"endpoint": "https://fcm.googleapis.com/zebulon", "p256dh": "x", "auth": "y"}
         door.put(tables.PushSubscription(id="browser", user_id=who, **browser, created_at=door.now()))
-        step = {"alert": "x", "step": "note", "grade": 1, "note": f"{REMARK}: {RESIDENT[0]} ringed"}
+        step: dict[str, Any] = {"alert": "x", "step": "note", "grade": 1, "note": f"{REMARK}: {RESIDENT[0]} ringed"}
         alert = tables.AlertStep(
             id="step", operator_id="school", service_date=MONDAY, **step, user_id=desk(town), at=door.now()
         )
@@ -113,8 +114,8 @@ def live(town: Town, clock: Clock) -> str:
     family.give(town, own)
     proxies.name(town, who, GUARDIAN[1], actor=who)
     row = booking.start(town, who, actor=who)
-    booking.answer_place(town, row.id, end="origin", label=RESIDENT[5], place=wishes.LIISANKATU)
-    booking.answer_place(town, row.id, end="destination", label="Kauppa", place=wishes.KAMP)
+    booking.answer_place(town, row.id, end="origin", label=RESIDENT[5], place=LIISANKATU)
+    booking.answer_place(town, row.id, end="destination", label="Kauppa", place=KAMP)
     booking.answer_when(town, row.id, day=MONDAY, depart=EIGHT - 10 * MINUTE)
     booking.answer_who(town, row.id, people=1, wheelchairs=0, max_walk=300)
     made = booking.book(town, wishes.token_of(booking.ask(town, row.id)), key="canary", actor=who)

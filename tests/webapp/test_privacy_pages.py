@@ -1,4 +1,4 @@
-"""What is known of somebody is theirs to take along and to have erased, on their own page, by the desk, or by one command."""
+"""What is known of somebody is theirs to take along and to have erased: by page, by the desk, by one command."""
 
 import io
 import json
@@ -26,6 +26,7 @@ def test_the_export_holds_everything_and_opens_nothing(town: Town, clock: Clock,
     access_log.seen(town, rider_id(town, "desk"), [("rider", who)], purpose="calls.show")
     with zipfile.ZipFile(io.BytesIO(portrait.pack(town, portrait.of_resident(town, who), language="fi"))) as packed:
         data, page = packed.read("data.json").decode(), packed.read("index.html").decode()
+    assert {one["text"] for one in json.loads(data)["consents"] if "kinds" in one} == {"1"}
     missing = {*canary.OF_RESIDENT} - {
         word for _, word in canary.hits({"data": data, "page": page}, canary.OF_RESIDENT)
     }

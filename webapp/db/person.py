@@ -1,6 +1,6 @@
 """Read all that the records hold of one person, table by table."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import and_, or_
 from sqlmodel import Session, SQLModel, col, select
@@ -14,7 +14,7 @@ class PersonRecords:
 
     _session: Session
 
-    def list_known_of_resident(self, user_id: str) -> dict[str, Sequence[SQLModel]]:
+    def list_known_of_resident(self, user_id: str) -> dict[str, list[SQLModel]]:
         """Map each class of data to the rows about a resident, those that ended too."""
         booking, consent, proxy = tables.Booking, tables.Consent, tables.Proxy
         user = self._session.get(tables.User, user_id)
@@ -59,7 +59,7 @@ class PersonRecords:
         self._session.expunge_all()
         return found
 
-    def list_known_of_member(self, operator_id: str, code: str) -> dict[str, Sequence[SQLModel]]:
+    def list_known_of_member(self, operator_id: str, code: str) -> dict[str, list[SQLModel]]:
         """Map each class of data to the rows about an operator's member."""
         run, ride, event, consent = tables.Run, tables.RunRide, tables.Event, tables.Consent
         mine = (run.operator_id == operator_id, ride.member == code)
@@ -93,5 +93,5 @@ class PersonRecords:
         self._session.expunge_all()
         return found
 
-    def _all(self, chosen: SelectOfScalar[SQLModel]) -> list[SQLModel]:
+    def _all(self, chosen: SelectOfScalar[Any]) -> list[SQLModel]:
         return list(self._session.exec(chosen))

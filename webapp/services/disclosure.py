@@ -25,7 +25,7 @@ SEES: Mapping[str, Mapping[str, frozenset[str]]] = {
 }
 """Role -> of whom -> fields.
 
-driver: of their operator's runs, what to call somebody, where to stop, and needs; a door is shown where it is the stop itself.
+driver: of their operator's runs, what to call somebody, where to stop, and needs; a door only where it is the stop.
 dispatcher: own members in full, residents who booked by name. desk: callers; no children of operators, but those of
 whom the caller is the guardian. town: opinions without names, and no person. neighbour: any other resident.
 """

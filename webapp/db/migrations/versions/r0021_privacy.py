@@ -58,11 +58,13 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("subject"),
     )
+    op.add_column("consent", sa.Column("text", sa.String(), nullable=False, server_default=sa.text("'1'")))
     protect(*KEPT)
 
 
 def downgrade() -> None:
     release(*KEPT)
+    op.drop_column("consent", "text")
     for table in ("erased_person", "past_run", "past_day"):
         op.drop_table(table)
     op.drop_index("ix_refused_access_starts", "refused_access")
