@@ -23,6 +23,8 @@ DIMENSIONS = 4
 """Of a load: seats, wheelchair places, stowage, and residents, of whom a policy may admit only so many at once."""
 
 
+MOST_TIMED = 4096
+"""Runs that are kept timed."""
 _ADDED = 64
 """Places that may come after `Places` were made before these are made anew."""
 
@@ -73,8 +75,11 @@ class Fleet:
         *,
         places: Iterable[Place] = (),
         index: bool = True,
+        timed: "Timed | None" = None,
     ) -> None:
         self._given, self.times = tuple(runs), times
+        timed = timed or Timed(times)
+        self._rows = [timed.rows(run) for run in runs]
         self.tasks: list[TripRequest] = []
         stops = (stop.place for run in runs for stop in run.stops)
         self._place = {place: k for k, place in enumerate(dict.fromkeys([*places, *stops]))}
@@ -344,7 +349,7 @@ class Fleet:
             roads = self.times.table(places, places)
             for pace, drives in zip(self._paces, seconds, strict=True):
                 np.minimum(paced_table(roads, pace), FAR, out=drives)
-        rows = [_Rows(run, self.times, self._place) for run in runs]
+        rows = self._rows
         words = 1 + (FIRST_TAG + len(self._tag)) // WORD
         positions = max(16, 8 + max((len(run.stops) for run in runs), default=0))
         route, line = (
@@ -365,7 +370,9 @@ class Fleet:
             route=route,
             line=line,
             mask=np.zeros((len(runs), positions, 2 * words), np.int64),
-            fixed=_table([row for one in rows for row in one.stops], kernel.F_LOAD + DIMENSIONS),
+            fixed=_table(
+                [(self._place[place], *row) for one in rows for place, *row in one.stops], kernel.F_LOAD + DIMENSIONS
+            ),
             fixed_mask=fixed_mask,
             cap=_table(caps, 3),
             layout=_table([_numbers(one, _most(run)) for run in runs for one in run.capacity.layouts], DIMENSIONS),
@@ -434,7 +441,7 @@ def _cheapest_first(found: list[int]) -> tuple[int, ...]:
 class _Rows:
     """What stays where it is on a run, as rows for the kernel; what the run breaks already may just get no worse."""
 
-    def __init__(self, run: Run, times: TravelTimes, place: dict[Place, int]) -> None:
+    def __init__(self, run: Run, times: TravelTimes) -> None:
         visits = schedule.timetable(run, times)
         alone = {visit.stop.id: visit.begin for visit in schedule.timetable(schedule.baseline(run), times)}
         limits = schedule.latest_begin(run, times)
@@ -475,10 +482,37 @@ class _Rows:
             is_open = visit.stop.scheduled and visit.stop.residents and not visit.stop.depot
             is_open = is_open and not any(on < k < off for on, off in last_in)
             self.stops.append((
-                place[visit.stop.place], earliest, latest, visit.departure - visit.begin, people,
+                visit.stop.place, earliest, latest, visit.departure - visit.begin, people,
                 alone.get(visit.stop.id, visit.begin), is_open, len(visit.boarding) + len(visit.alighting),
                 visit.stop.scheduled, any(on <= k < off for on, off in last_in), *_numbers(load, residents),
             ))  # fmt: skip
+
+
+class Timed:
+    """Runs that were timed on the same roads before: of a day only those that changed are timed anew. Threads share it.
+
+    Whoever hands a run in again hands in the same stops and rides, not equal ones.
+    """
+
+    def __init__(self, times: TravelTimes) -> None:
+        self._times = times
+        self._kept: dict[str, tuple[Run, _Rows]] = {}
+
+    def rows(self, run: Run) -> "_Rows":
+        """Give the rows of a run as it is now."""
+        kept = self._kept.get(run.id)
+        if kept is None or not _is_timed_alike(kept[0], run):
+            if len(self._kept) >= MOST_TIMED:
+                self._kept.clear()
+            kept = self._kept[run.id] = run, _Rows(run, self._times)
+        return kept[1]
+
+
+def _is_timed_alike(one: Run, other: Run) -> bool:
+    if one.stops is not other.stops or one.rides is not other.rides:
+        return False
+    same = (one.reached, one.done, one.pace, one.policy.max_extra)
+    return same == (other.reached, other.done, other.pace, other.policy.max_extra)
 
 
 def _routes(

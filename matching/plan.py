@@ -85,7 +85,7 @@ class Draft:
         windows = np.zeros((len(only), 4), np.int32)
         ruin.tighten(self.state, windows)
         for r, (run, rides) in enumerate(zip(runs, moving, strict=True)):
-            self._seat(r, run, rides)
+            self._seat(r, _without_orphans(run, bare[r], rides), rides)
         self.search = _search_of(self.state, windows, np.array(only, np.int32), self._links(), seed)
 
     @property
@@ -211,6 +211,12 @@ def _stripped(run: Run, rides: Iterable[Ride]) -> Run:
     for ride in rides:
         run = without(run, ride.id)
     return run
+
+
+def _without_orphans(run: Run, bare: Run, rides: Iterable[Ride]) -> Run:
+    """Leave out the stops that nobody uses any more: they were too near to be changed when their riders cancelled."""
+    used = {stop.id for stop in bare.stops} | {stop for ride in rides for stop in (ride.pickup, ride.dropoff)}
+    return replace(run, stops=tuple(stop for stop in run.stops if stop.id in used))
 
 
 def _in_order(old: Run, new: Run) -> tuple[Ride, ...]:

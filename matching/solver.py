@@ -96,6 +96,24 @@ def warm(progress: Callable[[int, int], None] | None = None) -> None:
             progress(done, len(steps))
 
 
+def warm_search() -> None:
+    """Compile all that a search needs, or load it, without starting a thread: this process may be forked then."""
+    import scipy.optimize
+    import scipy.sparse  # noqa: F401 - all three are loaded for the forks, and not used here
+
+    fleet.warm()
+    run, wish, times = fleet.example()
+    draft = Draft([run], [wish, replace(wish, id="another")], times, Objective(), 0)
+    for _ in _anneal(draft, (2.0, 1.0), CHUNK, 60.0):
+        ruin.rewind(draft.state, draft.search)
+    ruin.weigh(draft.state, draft.search, draft.state.task[:, kernel.WEIGHT].copy())
+    _Pool(draft)
+    ruin.take_columns(draft.state, draft.search, np.zeros((0, 2), np.int64))
+    ruin.fill(draft.state, draft.search)
+    ruin.recount(draft.state, draft.search)
+    draft.finished()
+
+
 def _riding(runs: Sequence[Run]) -> set[str]:
     return {ride.id for run in runs for ride in run.residents}
 

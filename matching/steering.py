@@ -225,10 +225,14 @@ def _plan(run: Run) -> Run:
 def _taken_back(before: Run, after: Run, now: Run, times: TravelTimes, gone: Collection[str]) -> Run | None:
     """Let go who came, put back what was changed, and find a place again for who left; others stay as they are."""
     had, has = ({ride.id: ride for ride in one.rides} for one in (before, after))
+    came = {
+        ride.id
+        for ride in now.rides
+        if not ride.own and ride.id in has and (ride.id not in had or not _same_promise(had[ride.id], has[ride.id]))
+    }
     run = now
-    for ride in now.rides:
-        came = ride.id in has and (ride.id not in had or not _same_promise(had[ride.id], has[ride.id]))
-        run = without(run, ride.id) if came and not ride.own else run
+    for name in sorted(came):
+        run = without(run, name)
     held = {stop.id: stop.held for stop in before.stops}
     run = replace(run, stops=tuple(replace(stop, held=held.get(stop.id, stop.held)) for stop in run.stops))
     if before.vehicle != after.vehicle:
@@ -240,7 +244,8 @@ def _taken_back(before: Run, after: Run, now: Run, times: TravelTimes, gone: Col
     places = {stop.id: stop.place for stop in before.stops}
     there = {ride.id for ride in run.rides}
     for ride in before.rides:
-        if back is not None and not ride.own and ride.id not in {*there, *gone}:
+        left = ride.id in came or ride.id not in has  # who left later did so by themselves
+        if back is not None and left and not ride.own and ride.id not in {*there, *gone}:
             placed = reinsert(ride, (places[ride.pickup], places[ride.dropoff]), _wide_open(back), times)
             back = placed and replace(placed, policy=back.policy)
     return back

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from math import inf
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,8 @@ __all__ = [
     "meeting_points", "merged", "save_names",
 ]  # fmt: skip
 
+MOST_KEPT = 8192
+"""Points whose names are kept from one page to the next."""
 _NEAR = 150
 _AT_THE_DOOR = 10
 _IN_FRONT = 30
@@ -66,6 +69,9 @@ class PlaceIndex:
 
     def __init__(self, entries: Sequence[Entry], *shelves: Shelf) -> None:
         self._shelves = (*shelves, Shelf.of(entries)) if entries else shelves
+        # pages name the same few stops over and over, and the names never change under an index
+        self.beside = lru_cache(MOST_KEPT)(self._beside)
+        self.called = lru_cache(MOST_KEPT)(self._called)
 
     @staticmethod
     def load(*folders: Path) -> "PlaceIndex":
@@ -94,7 +100,7 @@ class PlaceIndex:
         beside = self.beside(place)
         return beside.named.name if beside else f"{place.lat:.5f}, {place.lon:.5f}"
 
-    def beside(self, place: Place) -> Beside | None:
+    def _beside(self, place: Place) -> Beside | None:
         """Describe a point by what people know there: "in front of the library", "by Annankatu 14"."""
         near = sorted(
             (
@@ -116,7 +122,7 @@ class PlaceIndex:
         found = ((relation, one[0]) for relation, one, reach in choices if one and one[0][0] <= reach)
         return next((Beside(relation, named, round(far)) for relation, (far, named) in found), None)
 
-    def called(self, name: str, near: Place, language: str) -> str:
+    def _called(self, name: str, near: Place, language: str) -> str:
         """Give the name that signs in a language have for what bears this name at a point; else the name itself."""
         key = next(iter(keys_of(name)), None)
         rows = (row for shelf in self._shelves for row in shelf.exact(key)) if key else ()

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("routing", "matching", "webapp")
 
 FLOORS = {
-    0: ["routing.times", "matching.borrowed"],
+    0: ["routing.times", "matching.borrowed", "webapp.services.disclosure"],
     1: [
         "routing.area",
         "routing.ways",
@@ -59,7 +59,7 @@ FLOORS = {
         "matching.retiming",
     ],
     5: ["routing.network", "routing.snapping", "matching.insertion", "matching.explain", "matching.plan"],
-    6: ["routing.engine", "routing.graph", "matching.offers", "matching.rescheduling"],
+    6: ["routing.engine", "routing.graph", "matching.offers", "matching.rescheduling", "matching.verification"],
     7: [
         "routing.atlas",
         "matching.solver",
@@ -73,6 +73,7 @@ FLOORS = {
     ],
     8: [
         "webapp",
+        "webapp.apart",
         "webapp.pushing",
         "webapp.line",
         "webapp.services.wording",
@@ -81,20 +82,27 @@ FLOORS = {
         "webapp.warming",
         "webapp.db.tables",
         "webapp.db.errors",
+        "webapp.db.kept_runs",
     ],
     9: [
-        "webapp.db.engines",
         "webapp.db.rows",
         "webapp.db.migrations",
         "webapp.db.migrations.append_only",
+        "webapp.db.leases",
+        "webapp.searcher",
         "webapp.db.access",
         "webapp.db.expiry",
         "webapp.db.person",
+        "webapp.db.lines",
+        "webapp.db.identity",
+        "webapp.db.ownership",
     ],
-    10: ["webapp.db.records"],
+    10: ["webapp.db.engines", "webapp.db.records", "webapp.searching"],
     11: ["webapp.db.door"],
     12: ["webapp.db.store"],
     13: [
+        "webapp.leasing",
+        "webapp.waking",
         "webapp.local_names",
         "webapp.geocoding",
         "webapp.texting",
@@ -106,8 +114,9 @@ FLOORS = {
         "webapp.files.kinds",
         "webapp.files.messages",
         "webapp.files.answers",
+        "webapp.db.backups",
     ],
-    14: ["webapp.files.dates", "webapp.files.sheets"],
+    14: ["webapp.files.dates", "webapp.files.sheets", "webapp.backups"],
     15: [
         "webapp.files.biff",
         "webapp.files.opendocument",
@@ -166,8 +175,18 @@ FLOORS = {
         "webapp.services.explaining",
     ],
     25: ["webapp.services.portrait", "webapp.services.proxies", "webapp.services.watching", "webapp.services.signin"],
-    26: ["webapp.services.driving", "webapp.services.cards", "webapp.services.booking", "webapp.live"],
+    26: [
+        "webapp.services.driving",
+        "webapp.services.cards",
+        "webapp.services.booking",
+        "webapp.live",
+        "webapp.services.factors",
+        "webapp.services.passkeys",
+        "webapp.services.passwords",
+        "webapp.services.rights",
+    ],
     27: [
+        "webapp.views.openapi",
         "webapp.services.papers",
         "webapp.services.family",
         "webapp.services.arriving",
@@ -178,6 +197,7 @@ FLOORS = {
         "webapp.services.tablets",
         "webapp.services.steering",
         "webapp.services.callers",
+        "webapp.commands.factors",
     ],
     28: [
         "webapp.services.erasing",
@@ -188,6 +208,7 @@ FLOORS = {
         "webapp.services.call_backs",
     ],
     29: [
+        "webapp.working",
         "webapp.services.board",
         "webapp.services.trying",
         "webapp.views.days",
@@ -197,10 +218,12 @@ FLOORS = {
         "webapp.views.desk",
         "webapp.views.letters",
         "webapp.views.scripts",
+        "webapp.services.access",
     ],
     30: [
         "webapp.views.tablets",
         "webapp.services.alerts",
+        "webapp.views.guard",
         "webapp.views.papers",
         "webapp.views.feeds",
         "webapp.views.steering",
@@ -214,9 +237,11 @@ FLOORS = {
         "webapp.views.agreements",
         "webapp.views.places",
         "webapp.views.signin",
+        "webapp.views.factors",
         "webapp.views.cards",
         "webapp.views.call_backs",
         "webapp.views.city",
+        "webapp.commands.work",
         "webapp.views.privacy",
     ],
     31: [
@@ -236,12 +261,14 @@ FLOORS = {
     36: [
         "webapp.commands.absences",
         "webapp.commands.areas",
+        "webapp.commands.backups",
         "webapp.commands.people",
         "webapp.commands.person",
         "webapp.commands.planning",
         "webapp.commands.policies",
         "webapp.commands.schedules",
         "webapp.commands.serving",
+        "webapp.commands.openapi",
     ],
     37: ["webapp.commands.demo"],
     38: ["webapp.cli"],
@@ -260,7 +287,10 @@ HOMES = {
     "holidays": ("webapp.holiday_tables",),
     "phonenumbers": ("webapp.texting",),
     "icalendar": ("webapp.calendar_files",),
-    "segno": ("webapp.views.cards", "webapp.views.resident"),
+    "segno": ("webapp.views.cards", "webapp.views.resident", "webapp.views.factors"),
+    "webauthn": ("webapp.services.passkeys",),
+    "pyotp": ("webapp.services.factors",),
+    "zxcvbn": ("webapp.services.passwords",),
     "requests": ("webapp.texting", "webapp.pushing", "webapp.line"),
     "cryptography": ("webapp.pushing",),
     "http_ece": ("webapp.pushing",),
@@ -275,6 +305,7 @@ HOMES = {
     "pyogrio": ("routing",),
     "ortools": ("matching.solver",),
     "click": ("webapp.cli", "webapp.commands"),
+    "huey": ("webapp.waking",),
 }
 """Libraries that may be imported only in the modules or packages named."""
 

@@ -5,9 +5,9 @@ import logging
 import secrets
 from pathlib import Path
 from traceback import format_tb
-from typing import Any
+from typing import Any, cast
 
-from flask import Flask, Response, abort, make_response, render_template, request, send_from_directory, session
+from flask import Flask, Response, abort, g, make_response, render_template, request, send_from_directory, session
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 from flask_login import user_logged_in
@@ -18,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from routing.area import TILES
 from routing.times import RoadError
 from webapp.config import LANGUAGES, Settings, read_settings
-from webapp.db.store import Busy
+from webapp.db.store import Busy, Unavailable
 from webapp.db.store import NotFound as NoRecord
 from webapp.live import LiveTown
 from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed, NotFound, ServiceError, TooMany
@@ -38,7 +38,9 @@ from webapp.views import (
     desk,
     dispatcher,
     driver,
+    factors,
     family,
+    guard,
     letters,
     papers,
     privacy,
@@ -50,9 +52,16 @@ from webapp.views import (
     steering,
     tablets,
 )
+from webapp.waking import Bell
 from webapp.warming import warm_requests
 
+LOG = logging.getLogger(__name__)
 LARGEST_UPLOAD = 20 * 2**20
+LARGEST_REQUEST = LARGEST_UPLOAD + 2**20
+"""Bytes of a form with its file; what is longer is refused (413) before it is read."""
+LARGEST_FIELDS, MOST_PARTS = 500_000, 1_000
+"""Bytes of a form without a file, or of the fields beside one; and parts of a form that sends a file."""
+TAKES_FILES = frozenset({"dispatcher.hand_in"})
 STATIC = Path(__file__).parent / "static"
 ONE_YEAR = 365 * 86_400
 CSP = (
@@ -76,14 +85,18 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     app.config.update(
         SECRET_KEY=served.secret_key,
         SECURITY_PASSWORD_SALT=served.secret_key,
-        MAX_CONTENT_LENGTH=LARGEST_UPLOAD + 2**20,
+        MAX_CONTENT_LENGTH=LARGEST_FIELDS,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FIELDS,
+        MAX_FORM_PARTS=MOST_PARTS,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=served.https,
+        SESSION_COOKIE_NAME="__Host-session" if served.https else "session",
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=True,
         WTF_CSRF_SSL_STRICT=False,
         STATIC_VERSION=version,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
         SEND_FILE_MAX_AGE_DEFAULT=ONE_YEAR,
     )
     app.extensions["noriai"] = live
@@ -91,10 +104,11 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
         app.wsgi_app = ProxyFix(app.wsgi_app, *[served.proxies] * 3)  # type: ignore[method-assign]
     app.log_exception = _log_without_words  # type: ignore[method-assign]
     Babel(app, locale_selector=shared.language, default_translation_directories="locale")
+    app.before_request(_let_files_in)
     CSRFProtect(app).exempt(channels.hooks)
     auth.add_security(app)
     user_logged_in.connect(_read_as_before, app)
-    for_residents = (auth, signin, cards, resident)
+    for_residents = (auth, signin, factors, cards, resident)
     at_desk = (desk, calls, call_backs, registration, letters)
     for_staff = (dispatcher, board, alerts, papers, steering, absences, driver, tablets, city, rules, agreements)
     for pages in (
@@ -108,9 +122,13 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     _add_files(app)
     _add_errors(app)
     app.before_request(_refuse_control_characters)
+    app.before_request_funcs[None].insert(0, _take_turn)
+    app.teardown_request(_end_turn)
+    guard.add_guard(app)
     app.after_request(_harden)
     app.after_request(_write_down)
     if town is None:
+        live.now().store.on_work = Bell(served).ring  # those who work are other processes
         live.watch()
     return app
 
@@ -159,8 +177,9 @@ def _frame() -> dict[str, Any]:
     """What `base.html` expects on every page."""
     spoken = shared.language()
     served = shared.town()
+    nav = shared.navigation()
     return {
-        "nav": alerts.with_count(shared.navigation()),
+        "nav": nav if shared.is_without_records() else alerts.with_count(nav),
         "languages": [(code, name, code == spoken) for code, name in LANGUAGES.items()],
         "reading": shared.reading(),
         "desk_phone": served.settings.desk_phone,
@@ -171,6 +190,7 @@ def _frame() -> dict[str, Any]:
 
 def _add_files(app: Flask) -> None:
     @app.get("/roads/<int:number>.pmtiles")
+    @shared.anybody
     def roads(number: int) -> Response:
         """The road map of one of the areas, in ranges, as MapLibre asks for it."""
         folders = shared.town().settings.area_folders
@@ -179,11 +199,13 @@ def _add_files(app: Flask) -> None:
         return send_from_directory(folders[number], TILES, conditional=True, max_age=3600)
 
     @app.get("/service-worker.js")
+    @shared.anybody
     def service_worker() -> Response:
         """The worker that keeps a driver's last manifest; from the root, so that it may serve every page."""
         return send_from_directory(str(app.static_folder), "sw.js", max_age=0)
 
     @app.get("/push-worker.js")
+    @shared.anybody
     def push_worker() -> Response:
         """The worker that shows messages; apart from the one above, which keeps pages for drivers."""
         return send_from_directory(str(app.static_folder), "push-worker.js", max_age=0)
@@ -198,11 +220,11 @@ def _add_errors(app: Flask) -> None:
         NotAllowed: 403,
         Conflict: 409,
         Gone: 409,
-        TooMany: 429,
         RoadError: 422,
     }
     for kind, status in answers.items():
         app.register_error_handler(kind, lambda error, status=status: _sorry(error, status))
+    app.register_error_handler(TooMany, _too_many)
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(CSRFError, lambda error: _sorry(error, 400))
     app.register_error_handler(HTTPException, _refused)
@@ -221,17 +243,53 @@ def _log_without_words(exc_info: Any) -> None:
 
 def _sorry(error: Exception, status: int) -> ResponseReturnValue:
     said = shared.error_text(str(error)) if isinstance(error, ServiceError) else ""
-    return render_template("error.html", status=status, said=said), status
+    return _page(status, said), status
+
+
+def _too_many(error: TooMany) -> ResponseReturnValue:
+    return *cast(tuple[str, int], _sorry(error, 429)), {"Retry-After": str(error.after)}
 
 
 def _refused(error: HTTPException) -> ResponseReturnValue:
     """Keep what the protocol wants beside the page, such as the methods that an address does take."""
     kept = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
-    return render_template("error.html", status=error.code or 500, said=""), error.code or 500, kept
+    return _page(error.code or 500), error.code or 500, kept
 
 
-def _busy(_: Busy) -> ResponseReturnValue:
-    return render_template("error.html", status=503, said=""), 503, {"Retry-After": "3"}
+def _busy(error: Busy) -> ResponseReturnValue:
+    """Say when to try again; a page that says so must not ask the records itself."""
+    shared.go_without_records()
+    gone = isinstance(error, Unavailable)
+    if gone:
+        LOG.error("the records are out of reach: %s", error)
+    return _page(503, gone=gone), 503, {"Retry-After": "5" if gone else "3"}
+
+
+def _page(status: int, said: str = "", *, gone: bool = False) -> str:
+    """Write what went wrong; where the records fail meanwhile, without what stands in them."""
+    try:
+        return render_template("error.html", status=status, said=said, gone=gone)
+    except Busy:
+        shared.go_without_records()
+        return render_template("error.html", status=status, said=said, gone=gone)
+
+
+def _let_files_in() -> None:
+    """Only where files are handed in may a request be long: a form of fields alone is read whole into memory."""
+    if request.endpoint in TAKES_FILES and request.mimetype == "multipart/form-data":
+        request.max_content_length = LARGEST_REQUEST
+
+
+def _take_turn() -> None:
+    """Let residents stand in line for the process, whole forms in hand; nobody else waits behind them. Raises Busy."""
+    if "resident" in request.blueprints:
+        request.form  # noqa: B018
+        shared.town().store.turns.take()
+
+
+def _end_turn(_: BaseException | None) -> None:
+    if "town" in g:
+        shared.town().store.turns.end()
 
 
 def _refuse_control_characters() -> ResponseReturnValue | None:

@@ -5,16 +5,33 @@ from typing import Any
 import click
 
 from routing.times import RoadError
-from webapp.commands import absences, areas, demo, people, person, planning, policies, schedules, serving
+from webapp.commands import (
+    absences,
+    areas,
+    backups,
+    demo,
+    openapi,
+    people,
+    person,
+    planning,
+    policies,
+    schedules,
+    serving,
+    work,
+)
 from webapp.db.store import StoreError
+from webapp.services import passwords
 from webapp.services.errors import ServiceError
 
 PLAIN = {
+    "password short": f"a password has at least {passwords.SHORTEST} characters",
+    "password common": "this password is soon guessed: take several words that do not belong together",
     "email": "that is no e-mail address, or somebody has it already",
     "first": "choose a first day from today on",
     "member": "the operator has no member of this code",
     "by": "--by is no address of the desk or of a dispatcher of this operator, and --late is a dispatcher's to say",
-    "operator": "dispatchers and drivers need an --operator that is there: see noriai operator add",
+    "person": "nobody has this address",
+    "operator": "dispatchers and drivers need an --operator that is there, others none: see noriai operator add",
 }
 """Codes of services in words."""
 
@@ -53,9 +70,14 @@ for command in (
     serving.serve,
     people.operator,
     people.user,
+    work.work,
+    backups.backup,
+    backups.restore,
+    backups.held,
     person.person,
     person.audit,
     person.keep_no_longer,
+    openapi.openapi,
 ):
     main.add_command(command)
 

@@ -16,8 +16,10 @@ LOCALES = {"en": "en_GB", "sv": "sv_FI"}
 """Whose way of writing dates, times and amounts is meant, where the bare language does not say it."""
 PUSH_SERVICES = ("fcm.googleapis.com", "push.services.mozilla.com", "notify.windows.com", "push.apple.com")
 """Hosts, and those below them, that the browsers of today name for their messages."""
+SECOND_FACTORS = ("off", "offered", "required")
 MOST_DAYS = 120
 MOST_PROXIES = 9
+LEAST_CONNECTIONS, MOST_CONNECTIONS = 4, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,11 @@ class Settings:
     JSON or a form, with {to} and {text}; sms_authorization: header that it wants.
     line_token, line_secret: of the town's LINE channel; empty where nobody is told by LINE. line_address: where LINE
     takes messages. push_services: hosts to which messages for browsers may go.
+    connections: most that one process keeps open to the database.
     proxies: how many reverse proxies stand in front and tell by whom a page is asked for.
     https: whether the site is reached by https (cookies are then sent over https only).
+    second_factor: whether staff sign in by more than a password: "off", "offered" or "required", which is the default
+    where the site is reached by https.
     geocoder: kind:address of an online geocoder, empty where what people type must not leave the house.
     """
 
@@ -66,6 +71,8 @@ class Settings:
     line_secret: str = field(default="", repr=False)
     line_address: str = "https://api.line.me/v2/bot/message/push"
     push_services: tuple[str, ...] = PUSH_SERVICES
+    connections: int = 66
+    second_factor: str = "offered"
 
     @property
     def area_folders(self) -> tuple[Path, ...]:
@@ -86,6 +93,7 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
     folder = home or _home(env)
     folder.mkdir(parents=True, exist_ok=True)
     default = Settings(folder, f"sqlite:///{folder / 'noriai.db'}", "")
+    https = env.get("NORIAI_HTTPS", "").lower() in {"1", "true", "yes"}
     return Settings(
         home=folder,
         database_url=env.get("NORIAI_DATABASE_URL", default.database_url),
@@ -98,7 +106,7 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         policy=env.get("NORIAI_POLICY", default.policy),
         smtp=env.get("NORIAI_SMTP", default.smtp),
         mail_from=env.get("NORIAI_MAIL_FROM", default.mail_from),
-        https=env.get("NORIAI_HTTPS", "").lower() in {"1", "true", "yes"},
+        https=https,
         geocoder=env.get("NORIAI_GEOCODER", default.geocoder),
         address=_site_address(env.get("NORIAI_ADDRESS", default.address)),
         sms=env.get("NORIAI_SMS", default.sms),
@@ -112,6 +120,8 @@ def read_settings(env: Mapping[str, str] = os.environ, *, home: Path | None = No
         line_secret=env.get("NORIAI_LINE_SECRET", default.line_secret),
         line_address=_line_address(env.get("NORIAI_LINE_ADDRESS", default.line_address)),
         push_services=_hosts(env.get("NORIAI_PUSH_SERVICES", "")) or default.push_services,
+        connections=_connections(env.get("NORIAI_CONNECTIONS", str(default.connections))),
+        second_factor=_second_factor(env.get("NORIAI_SECOND_FACTOR") or ("required" if https else "offered")),
     )
 
 
@@ -172,6 +182,12 @@ def _smtp_tls(text: str) -> str:
     return text
 
 
+def _second_factor(text: str) -> str:
+    if text not in SECOND_FACTORS:
+        raise ValueError(f"NORIAI_SECOND_FACTOR is {text!r}: write {', '.join(SECOND_FACTORS)}")
+    return text
+
+
 def _line_address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme != "https" or not parts.netloc:
@@ -187,6 +203,15 @@ def _proxies(text: str) -> int:
     if not text.isdecimal() or int(text) > MOST_PROXIES:
         raise ValueError(
             f"NORIAI_PROXIES is {text!r}: write how many reverse proxies stand in front, from 0 to {MOST_PROXIES}"
+        )
+    return int(text)
+
+
+def _connections(text: str) -> int:
+    if not text.isdecimal() or not LEAST_CONNECTIONS <= int(text) <= MOST_CONNECTIONS:
+        raise ValueError(
+            f"NORIAI_CONNECTIONS is {text!r}: write how many connections to the database a process may keep, "
+            f"from {LEAST_CONNECTIONS} to {MOST_CONNECTIONS}"
         )
     return int(text)
 

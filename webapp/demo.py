@@ -14,7 +14,6 @@ from typing import Any
 from matching import absence, insertion
 from matching.metrics import day_figures
 from matching.model import Run, TripRequest
-from matching.plan import Progress
 from routing.times import Place
 from webapp import service_day
 from webapp.db import tables
@@ -259,10 +258,8 @@ def _ask(town: Town, demo: Demo, row: dict[str, str], *, rider: tables.User, des
 def _replan(town: Town, demo: Demo, solve: int, tell: Callable[[str, int, int], None]) -> None:
     began = time.perf_counter()
 
-    def progress(_: Progress) -> None:
-        tell("re-plan", min(solve, int(time.perf_counter() - began)), solve)
-
-    done = planning.replan(town, demo.day, seconds=solve, progress=progress)
+    tell("re-plan", 0, solve)
+    done = planning.replan(town, demo.day, seconds=solve)
     seconds = round(time.perf_counter() - began, 1)
     found = {"before": done.before, "after": done.after, "upper_bound": done.upper_bound}
     demo.solver = {**found, "seconds": seconds}

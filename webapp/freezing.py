@@ -14,5 +14,5 @@ def freeze(run: Run, times: TravelTimes, now: datetime, timezone: ZoneInfo) -> R
     """Freeze the leading stops of a run that begin within its policy's `freeze` seconds from `now` (UTC)."""
     second = service_day.seconds_of(now, date.fromisoformat(run.service_date), timezone) + run.policy.freeze
     if not run.stops or second <= run.stops[0].window.earliest:  # no stop begins before its run's first window opens
-        return replace(run, frozen=0)
+        return replace(run, frozen=0) if run.frozen else run
     return schedule.frozen_until(run, times, second)

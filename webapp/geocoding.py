@@ -4,6 +4,7 @@ import logging
 from collections import OrderedDict
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener
 
 from routing.places import Match, Named
 from routing.times import Place
@@ -72,5 +73,17 @@ def _open(kind: str, scheme: str, domain: str) -> Any:
 
     logging.getLogger("geopy").setLevel(logging.WARNING)  # below that it writes whole addresses, words and all
     chosen = {"nominatim": Nominatim, "photon": Photon}[kind]
-    plain = URLLibAdapter  # the other one tries thrice, and urllib3 logs each address
-    return chosen(domain=domain, scheme=scheme, user_agent="noriai", timeout=PATIENCE, adapter_factory=plain)
+
+    class Plain(URLLibAdapter):  # the other one tries thrice, and urllib3 logs each address
+        """Asks the server that the town named, and none that this one sends us on to."""
+
+        def __init__(self, *, proxies: Any, ssl_context: Any) -> None:
+            super().__init__(proxies=proxies, ssl_context=ssl_context)
+            self.urlopen = build_opener(HTTPSHandler(context=ssl_context), ProxyHandler(proxies), _NoRedirects).open
+
+    return chosen(domain=domain, scheme=scheme, user_agent="noriai", timeout=PATIENCE, adapter_factory=Plain)
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None

@@ -1,4 +1,4 @@
-"""The site behind its web server, and the work that goes on beside it: mail, the runs of each day, and new roads."""
+"""The site behind its web server, and the work that goes on beside it in the same process."""
 
 import logging
 import threading
@@ -8,22 +8,15 @@ from typing import Any
 
 from waitress import serve as run_server
 
-from routing.times import RoadError
-from webapp.app import create_app
-from webapp.db.store import StoreError
+from webapp import working
+from webapp.app import LARGEST_REQUEST, create_app
 from webapp.frontend.build_assets import list_missing
 from webapp.live import LiveTown
-from webapp.services import family, messages, retention, schedules, series, waiting, watching
-from webapp.services.errors import ServiceError
-from webapp.town import Town
 from webapp.warming import warm, warm_requests
 
 LOG = logging.getLogger(__name__)
 THREADS = 64
 """Threads of the web server: fewer let many open pages starve each other."""
-MAIL_EVERY, NEWS_EVERY, WAITING_EVERY, ALARMS_EVERY, DAYS_EVERY, TIDY_EVERY = 5.0, 10.0, 30.0, 60.0, 3600.0, 86_400.0
-"""Seconds from one look to the next: into the outbox, at what families are to be told, at the waiting list, for runs
-that nobody closed, at the calendar, and for what has been kept long enough."""
 CONNECTIONS = 1000
 """Open pages that keep a connection: each driver's keeps one, and select() would stop at 1024 files."""
 
@@ -50,33 +43,8 @@ def serve(
         site.jinja_env.globals["hints"] = hints
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each waiting page would drown the rest
     threading.Thread(target=warm, daemon=True).start()  # re-planning is asked for later, if at all
-    stopped = threading.Event()
-    for seconds, work in (
-        (MAIL_EVERY, messages.deliver),
-        (NEWS_EVERY, family.tell),
-        (WAITING_EVERY, waiting.attendant()),
-        (ALARMS_EVERY, watching.raise_alarms),
-        (DAYS_EVERY, _extend_days),
-        (TIDY_EVERY, retention.tidy),
-    ):
-        threading.Thread(target=_every, args=(stopped, seconds, work, live), daemon=True).start()
-    live.watch(stopped)
     reach = {"host": host, "port": port, "connection_limit": CONNECTIONS, "asyncore_use_poll": True}
-    run_server(site, threads=THREADS, ident="noriai", **reach)
-    stopped.set()
-
-
-def _extend_days(town: Town) -> int:
-    """Publish the runs of days that came into reach, then ask for the weekly trips on them."""
-    return schedules.extend(town) + series.extend(town)
-
-
-def _every(stopped: threading.Event, seconds: float, work: Callable[[Town], int], live: LiveTown) -> None:
-    """Do some work at once and then every so many seconds; what fails is said in the log and tried again next time."""
-    while True:
-        try:
-            work(live.now())
-        except (StoreError, ServiceError, RoadError):
-            LOG.exception("%s will be tried again", work.__name__)
-        if stopped.wait(seconds):
-            return
+    reach["max_request_body_size"] = LARGEST_REQUEST
+    with working.beside(live) as worker:
+        live.watch(worker.stopped)
+        run_server(site, threads=THREADS, ident="noriai", **reach)

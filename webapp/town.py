@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from matching import offers
-from matching.fleet import Fleet
+from matching.fleet import Fleet, Timed
 from matching.metrics import drive
 from matching.model import DAY, Detour, Policy, Run
 from matching.objective import Objective
@@ -20,12 +20,15 @@ from routing.times import NO_WAY
 from webapp import freezing, service_day, town_rules
 from webapp.config import Settings
 from webapp.db import tables
-from webapp.db.store import Store
+from webapp.db.store import Store, StoreError
 from webapp.geocoding import Geocoder
 from webapp.holiday_tables import Holidays, read_holidays
 from webapp.local_names import LocalNames
 from webapp.resources import data_path
 from webapp.texting import TextGateway
+
+MADE = "records-made"
+"""File in the home folder that names the databases in which this installation has records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class Town:
     seen_runs: dict[str, tuple[datetime, int]] = field(default_factory=dict, repr=False, compare=False)
     """Of each run, when a device's asking was last written down by this process, and at which revision."""
     _fleets: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+    _timed: Timed = field(init=False, repr=False, compare=False)
+    """Runs as they were timed on these roads by any thread."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_timed", Timed(self.roads))
 
     def fleet(self, service_date: str, runs: Sequence[Run]) -> Fleet:
         """Give the runs of a date that take residents as arrays, made anew when one changed since this thread asked."""
@@ -54,7 +62,8 @@ class Town:
         key = (self.roads, runs_now)
         if getattr(self._fleets, "key", None) != key:
             there = [run for run in kept if self.is_drivable(run)]
-            self._fleets.fleet, self._fleets.key = Fleet(there, self.roads, self.objective, index=False), key
+            fleet = Fleet(there, self.roads, self.objective, index=False, timed=self._timed)
+            self._fleets.fleet, self._fleets.key = fleet, key
         return cast(Fleet, self._fleets.fleet)
 
     def is_drivable(self, run: Run) -> bool:
@@ -112,8 +121,8 @@ def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> To
     town_rules.RulesError when the town's rules have errors.
     """
     rules = town_rules.load(data_path("policies", settings.policy))
-    store = Store(settings.database_url, clock=clock, timezone=settings.timezone)
-    store.migrate()
+    store = Store(settings.database_url, clock=clock, timezone=settings.timezone, connections=settings.connections)
+    _open_records(store, settings.home / MADE)
     with store.read() as records:
         switched_on = in_force(records.list_rule_changes(), service_day.today(clock(), settings.timezone))
     rules = switched_on.rules if switched_on else rules
@@ -130,6 +139,22 @@ def open_town(settings: Settings, clock: Callable[[], datetime] = utc_now) -> To
         geocoder=Geocoder(settings.geocoder) if settings.geocoder else None,
         texting=_texting(settings) if settings.sms else None,
     )
+
+
+def _open_records(store: Store, made: Path) -> None:
+    """Bring the records up to date; where records were before, an empty place is a loss, and never filled silently.
+
+    made: file that names where this installation has made records. Raises StoreError.
+    """
+    known = made.read_text(encoding="utf-8").splitlines() if made.exists() else []
+    try:
+        store.migrate(anew=store.address not in known)
+    except StoreError as error:
+        if store.address in known:
+            raise StoreError(f"{error}; restore a backup (noriai restore), or delete {made} to begin anew") from error
+        raise
+    if store.address not in known:
+        made.write_text("".join(f"{line}\n" for line in [*known, store.address]), encoding="utf-8")
 
 
 def _texting(settings: Settings) -> TextGateway:

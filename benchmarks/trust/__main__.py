@@ -21,7 +21,17 @@ from sqlalchemy import make_url
 from benchmarks.machine import machine
 from benchmarks.trust.findings import Bench, Finding
 
-TRIALS: tuple[str, ...] = ("privacy",)
+TRIALS: tuple[str, ...] = (
+    "actions",
+    "durability",
+    "power",
+    "api",
+    "load",
+    "answers",
+    "identity",
+    "access",
+    "privacy",
+)
 """Modules of this package, in order; each has a `run(bench)` that yields its findings."""
 LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
 

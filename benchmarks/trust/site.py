@@ -21,7 +21,7 @@ from webapp.config import Settings, read_settings
 
 PATIENCE = 300.0
 """Seconds until a server counts as stuck: the first one of a machine compiles what the search needs."""
-PROCESSES, THREADS = 4, 16
+PROCESSES, THREADS, CONNECTIONS = 4, 64, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,17 @@ def settings_of(bench: Bench, url: str, **said: str) -> Settings:
 
 @contextmanager
 def serving(
-    settings: Settings, *, processes: int = PROCESSES, threads: int = THREADS, said: Mapping[str, str] | None = None
+    settings: Settings,
+    *,
+    processes: int = PROCESSES,
+    threads: int = THREADS,
+    said: Mapping[str, str] | None = None,
+    app: str = "webapp.app:create_app()",
 ) -> Iterator[Served]:
     """Serve a town by several processes until the block ends; then all of them are gone."""
     port = free_port()
     log = settings.home / f"server-{port}.log"
-    command = [sys.executable, "-m", "gunicorn", "webapp.app:create_app()", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", str(processes), "--threads", str(threads), "--timeout", str(round(PATIENCE))]
     with log.open("wb") as written:
         process = subprocess.Popen(
@@ -95,6 +100,7 @@ def serving(
 def environment(home: Path, url: str, said: Mapping[str, str]) -> dict[str, str]:
     """Give the settings of a town as the variables that a server reads."""
     fixed = {"NORIAI_HOME": str(home), "NORIAI_DATABASE_URL": url, "NORIAI_SECRET_KEY": "trust-benchmark " * 3}
+    fixed["NORIAI_CONNECTIONS"] = str(CONNECTIONS)
     return {**fixed, **said}
 
 

@@ -9,7 +9,7 @@ from numba import njit
 
 from matching import insertion, kernel, solver
 from matching.borrowed import borrowed
-from matching.model import Detour, Load, MeetingPoint, Rule, Run, TripRequest, Window
+from matching.model import Detour, Load, MeetingPoint, Rule, Run, Stop, TripRequest, Window
 from matching.objective import Objective
 from matching.plan import Draft, settled
 from matching.promises import broken, unlinked
@@ -118,6 +118,18 @@ def test_served_stops_stay_as_they_were() -> None:
     (after,) = plan_for([bus], wish((3, 0), (4, 2))).runs
     assert after.stops[:2] == bus.stops[:2]
     assert {ride.id for ride in after.residents} == {"kept", "q"}
+
+
+def test_a_stop_that_nobody_uses_any_more_falls_away_and_nobody_is_taken_for_another() -> None:
+    """It was too near to be changed when its rider cancelled; the run is late, and now it is not too near any more."""
+    kept = booked(morning_bus(), wish((3, 1), (4, 1), name="kept"))
+    left = Stop("left+", corner(1, 0), Window())
+    bus = replace(kept, stops=(kept.stops[0], left, *kept.stops[1:]))
+    (after,) = plan_for([bus], wish((2, 1), (4, 2))).runs
+    assert "left+" not in after.positions()
+    assert {ride.id for ride in after.residents} == {"kept", "q"}
+    assert broken(after, GRID, bus) == []
+    assert scheduled(after) == scheduled(bus)
 
 
 def test_a_run_that_breaks_a_promise_already_gets_no_worse() -> None:

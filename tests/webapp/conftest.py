@@ -20,7 +20,7 @@ from routing.engine import Engine
 from routing.places import PlaceIndex
 from tests.webapp import small_town
 from tests.webapp.visitor import Visitor
-from webapp import demo
+from webapp import demo, searching
 from webapp.app import create_app
 from webapp.config import Settings
 from webapp.db.store import Store
@@ -169,6 +169,12 @@ def store(database_url: str, clock: Clock) -> Iterator[Store]:
 
 
 # A town and its site
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unhurried_searches() -> None:
+    """Let a search that is told to take a second take as long as a busy machine needs."""
+    searching.SLACK = UNHURRIED
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from tests.webapp.wishes import (
     token_of,
 )
 from webapp.services import booking
-from webapp.services.errors import Conflict, Gone, NotAllowed
+from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed
 from webapp.town import Town
 
 BOOKERS = 32
@@ -86,7 +86,7 @@ def test_an_answer_that_was_lost_is_given_again_though_the_offer_has_run_out(tow
 def test_a_key_stands_for_one_offer_only(town: Town) -> None:
     offered = ask(town).offers
     booking.book(town, offered[0][1], key="key", actor=rider_id(town))
-    with pytest.raises(Conflict, match="key"):
+    with pytest.raises(Invalid, match="key"):
         booking.book(town, offered[1][1], key="key", actor=rider_id(town))
 
 

@@ -19,10 +19,12 @@ from tests.webapp.hostile_files import BOMB, GOOD, TAKEN, Case, cases
 from tests.webapp.schedule_samples import JAPANESE
 from tests.webapp.visitor import Visitor
 from tests.webapp.wishes import rider_id
-from webapp.files import confined, reader
+from webapp import apart
+from webapp.apart import Limits
+from webapp.files import confined
 from webapp.files.answers import Answers, Terms
 from webapp.files.confined import read_confined
-from webapp.files.reader import Beside, Limits, read_file
+from webapp.files.reader import Beside, read_file
 from webapp.files.scheduled import ScheduleFile
 from webapp.resources import data_path
 from webapp.services import schedules
@@ -176,7 +178,7 @@ def test_the_trace_of_a_fault_of_our_own_holds_no_word_of_the_file(capfd: pytest
     def fail(_line: object) -> int:
         raise ValueError("".join(map(chr, (0x5C71, 0x7530))))
 
-    ended = os.waitpid(reader._split(lambda: fail(None)), 0)[1]
+    ended = os.waitpid(apart.split(lambda: fail(None)), 0)[1]
     assert os.waitstatus_to_exitcode(ended) == 1
     assert "ValueError" in (trace := capfd.readouterr().err) and "山田" not in trace
 

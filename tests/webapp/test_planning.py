@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from matching import promises, solver
+from matching import promises
 from matching.model import Load, Rule
 from routing.times import Place
 from tests.webapp.conftest import Clock
 from tests.webapp.small_town import EIGHT, KAMP, LIISANKATU, MINUTE, MONDAY, NEIGHBOUR, RAUTATIENTORI, RESSU
 from tests.webapp.wishes import BUS, VAN, ask, book, newcomer, rider_id, run_of, tamper, tap
+from webapp import searching
 from webapp.db import tables
 from webapp.services import booking, planning
 from webapp.town import Town
@@ -48,14 +49,14 @@ def riding(town: Town, run_id: str = BUS) -> set[str]:
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
     """Let something happen between the plan and its commit."""
-    search = solver.replan
+    search = searching.replan
 
     def slow(*given: Any, **said: Any) -> Any:
         plan = search(*given, **said)
         happens()
         return plan
 
-    monkeypatch.setattr(solver, "replan", slow)
+    monkeypatch.setattr(searching, "replan", slow)
 
 
 def test_a_seat_that_was_given_back_goes_to_who_waits(town: Town) -> None:

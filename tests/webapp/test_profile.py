@@ -99,7 +99,7 @@ def test_the_place_of_somebody_else_is_nobodys_home(rider: Visitor, sign_in: Sig
     neighbour = sign_in("neighbour")
     save_home(neighbour, "Hotel Kämp")
     neighbour.get("/profile")
-    neighbour.send("Keep this", {"home": kept(town).home_id or ""}, status=422)
+    neighbour.send("Keep this", {"home": kept(town).home_id or ""}, status=404)
     assert kept(town, "neighbour").home_id not in (None, kept(town).home_id)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from time import time
 
 import pytest
 from flask import Flask
@@ -13,7 +15,7 @@ from sqlalchemy import event
 
 from tests.webapp.conftest import HELSINKI, UNHURRIED, Clock, SignIn
 from tests.webapp.postboxes import open_gateway, open_postbox
-from tests.webapp.visitor import Visitor
+from tests.webapp.visitor import PASSWORD, Visitor
 from tests.webapp.wishes import rider_id, tamper
 from webapp.app import create_app
 from webapp.db.store import Store
@@ -239,7 +241,9 @@ def test_an_account_and_a_network_address_are_limited_by_the_records(mailing: To
         for one in (mailing, second, mailing, second, mailing):
             ask(one, said)
         assert fails(TooMany, lambda: ask(second, said)), said  # noqa: B023
-        assert fails(TooMany, lambda: ask(mailing, said.upper(), peer="198.51.100.1")), said  # noqa: B023
+        for one in (mailing, second, mailing, second, mailing):
+            ask(one, said.upper(), peer="198.51.100.1")
+        assert fails(TooMany, lambda: ask(mailing, said, peer="203.0.113.9")), said  # noqa: B023
     ask(mailing, "somebody-else@example.org")
     clock.forward(900)
     ask(mailing)
@@ -254,6 +258,67 @@ def test_an_account_and_a_network_address_are_limited_by_the_records(mailing: To
     clock.forward(86_400)
     ask(mailing)
     other_process.close()
+
+
+def test_a_stranger_cannot_use_up_somebodys_codes(
+    mailing: Town, open_site: Flask, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = sign_in_by_code(Visitor(open_site), mailing, "own")
+    cookie = own.browser.get_cookie("noriai-device")
+    assert cookie is not None
+
+    def use_up() -> None:
+        for n in range(9):  # the tenth was the owner's own
+            ask(mailing, peer=f"198.51.100.{n // 5}")
+
+    use_up()
+    assert fails(TooMany, lambda: ask(mailing, peer="192.0.2.77")), "a browser that nobody knows waits"
+    ask_at_home = partial(signin.begin, mailing, RESIDENT, peer=PEER, language="en", device=cookie.value)
+    sign_in = ask_at_home()
+    signin.prove_by_code(mailing, sign_in, code_of(mailing, sign_in), peer=PEER, device=cookie.value)
+    neighbour = partial(signin.begin, mailing, "neighbour@example.org", peer=PEER, language="en", device=cookie.value)
+    for _ in range(5):
+        neighbour()
+    assert fails(TooMany, neighbour), "another person's browser opens nothing more"
+
+    monkeypatch.setattr(signin, "is_known", lambda *_: False)
+    assert fails(TooMany, ask_at_home), "or nothing was tried here"
+
+
+def test_digits_are_tried_a_hundred_times_a_day_and_links_still_open(mailing: Town, clock: Clock) -> None:
+    for _ in range(20):
+        guessed = ask(mailing, peer="198.51.100.1")
+        for _ in range(5):
+            assert fails((Invalid, Gone), lambda: try_code(mailing, guessed, wrong_code(mailing, guessed)))  # type: ignore[arg-type]  # noqa: B023
+        clock.forward(301)
+    last = ask(mailing)
+    with pytest.raises(TooMany) as refused:
+        try_code(mailing, last, code_of(mailing, last))
+    assert str(refused.value) == "guesses" and 0 < refused.value.after <= 86_400
+    link = codes.token(mailing.settings.secret_key, "link", last)
+    assert signin.prove_by_link(mailing, link, peer=PEER) == last
+
+
+def test_a_browser_that_is_new_is_told_by_mail_without_saying_where(
+    mailing: Town, open_site: Flask, clock: Clock
+) -> None:
+    def told() -> list[str]:
+        with mailing.store.read() as records:
+            return [one.kind for one in records.pending_outbox(50) if one.kind == "new device"]
+
+    here = Visitor(open_site).sign_in("driver")
+    assert len(told()) == 1
+    here.post("/logout")
+    here.sign_in("driver")
+    assert len(told()) == 1, "the same browser"
+    Visitor(open_site).sign_in("driver")
+    assert len(told()) == 2
+    sign_in_by_code(Visitor(open_site), mailing)
+    assert len(told()) == 2, "whoever reads the mail of the address has the code from there"
+    with open_postbox() as (box, server):
+        messages.deliver(replace(mailing, settings=replace(mailing.settings, smtp=server)))
+        said = "".join(mail.get_content() for mail in box.mail if mail["To"] == "driver@example.org")
+    assert "browser" in said and "127.0.0.1" not in said and "Testi" not in said
 
 
 def test_one_network_address_tries_a_hundred_times_in_a_quarter_of_an_hour(mailing: Town, clock: Clock) -> None:
@@ -272,6 +337,9 @@ def test_too_many_tries_are_said_on_a_page(mailing: Town, open_site: Flask, sign
         visitor.get("/sign-in")
         visitor.send("Continue", {"address": STRANGER}, status=status)
     assert "Wait 15 minutes, or call us." in visitor.text
+    visitor.get("/sign-in")
+    refused = visitor.browser.post("/sign-in", data={"csrf_token": visitor.token, "address": STRANGER})
+    assert 0 < int(refused.headers["Retry-After"]) <= 900
     visitor.get("/login")
     visitor.post("/login", {"email": "Town@example.org", "password": "x"})
     for _ in range(9):
@@ -402,6 +470,102 @@ def test_signing_out_clears_the_browser_and_pages_are_never_kept(mailing: Town, 
         answer = visitor.browser.get(path)
         assert answer.headers["Cache-Control"] == "no-store", path
         assert "Clear-Site-Data" not in answer.headers
+
+
+# Other sites, other cookies
+
+
+def test_what_was_set_before_signing_in_does_not_survive_it(open_site: Flask) -> None:
+    for enter in (lambda one: one.sign_in("driver"), lambda one: one.sign_in("resident")):
+        visitor = Visitor(open_site)
+        with visitor.browser.session_transaction() as session:
+            session.update(acting_for=["x", "y"], until=1, half=["x", 1, "/"], csrf_token="planted", language="fi")
+        visitor.get("/login")
+        before = visitor.browser.get_cookie("session")
+        enter(visitor)
+        with visitor.browser.session_transaction() as session:
+            assert not {"acting_for", "until", "half"} & set(session)
+            assert session["language"] == "fi" and session.get("csrf_token") != "planted"
+        after = visitor.browser.get_cookie("session")
+        assert before and after and before.value != after.value
+
+
+def test_a_cookie_that_is_altered_old_or_another_sites_is_nobodys(
+    open_site: Flask, mailing: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = Visitor(open_site).sign_in("driver")
+    cookie = visitor.browser.get_cookie("session")
+    assert cookie is not None
+    other = create_app(town=replace(mailing, settings=replace(mailing.settings, secret_key="another town's")))
+    strange = Visitor(other).sign_in("driver").browser.get_cookie("session")
+    assert strange is not None
+    body, _, rest = cookie.value.partition(".")
+    for forged in (
+        "",
+        "x",
+        strange.value,
+        f"{body}A.{rest}",
+        cookie.value[:-2] + "AA",
+        cookie.value + "." + "9" * 4000,
+    ):
+        thief = Visitor(open_site)
+        thief.browser.set_cookie("session", forged)
+        thief.get("/drive")
+        assert thief.path in {"/sign-in", "/login"}, forged
+    keeper = Visitor(open_site)
+    keeper.browser.set_cookie("session", cookie.value)
+    keeper.get("/drive")
+    assert keeper.path == "/drive", "or no cookie opens anything"
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: time() + 91 * 86_400)
+    keeper.get("/drive")
+    assert keeper.path in {"/sign-in", "/login"}, "after three months"
+
+
+def test_forms_of_other_sites_are_refused_and_no_other_site_reads_answers(open_site: Flask) -> None:
+    visitor = Visitor(open_site).sign_in("driver")
+    headers = {"Origin": "https://evil.example", "Referer": "https://evil.example/"}
+    for path in ("/logout", "/account/end", "/account/password", "/login", "/language"):
+        for token in ({}, {"csrf_token": "guessed"}):
+            assert visitor.browser.post(path, data=token, headers=headers).status_code == 400, path
+    assert visitor.get("/drive") and visitor.path == "/drive", "still in"
+    for answer in (
+        visitor.browser.get("/drive", headers=headers),
+        visitor.browser.options("/drive", headers={**headers, "Access-Control-Request-Method": "POST"}),
+    ):
+        assert not [name for name in dict(answer.headers) if name.lower().startswith("access-control")]
+
+
+def test_signing_in_with_a_password_leads_to_no_other_site(open_site: Flask) -> None:
+    for said in ("https://evil.example", "//evil.example", "/\\evil.example", "/\n/evil.example", "javascript:x"):
+        visitor = Visitor(open_site)
+        visitor.get("/login")
+        answers = {"csrf_token": visitor.token, "email": "driver@example.org", "password": PASSWORD}
+        answer = visitor.browser.post("/login", query_string={"next": said}, data=answers)
+        assert answer.location in {None, "/"}, said
+
+
+def test_a_forged_forwarded_address_escapes_no_limit_unless_a_proxy_is_there(mailing: Town) -> None:
+    def refused(proxies: int) -> list[int]:
+        settings = replace(mailing.settings, proxies=proxies)
+        visitor = Visitor(create_app(town=replace(mailing, settings=settings)))
+        seen = []
+        for n in range(6):
+            visitor.get("/sign-in")
+            answers = {"csrf_token": visitor.token, "address": f"forged-{proxies}@example.org"}
+            headers = {"X-Forwarded-For": f"203.0.113.{n}"}
+            seen.append(visitor.browser.post("/sign-in", data=answers, headers=headers).status_code)
+        return seen
+
+    assert refused(0) == [302] * 5 + [429]
+    assert refused(1) == [302] * 6, "or the header is never read"
+
+
+def test_cookies_are_bound_to_the_host_where_the_site_is_reached_by_https(mailing: Town) -> None:
+    site = create_app(town=replace(mailing, settings=replace(mailing.settings, https=True, second_factor="offered")))
+    answer = site.test_client().get("/login", base_url="https://rides.example.org")
+    (said,) = answer.headers.getlist("Set-Cookie")
+    assert said.startswith("__Host-session=")
+    assert all(flag in said for flag in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/")) and "Domain" not in said
 
 
 # Around it

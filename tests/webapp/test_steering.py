@@ -215,6 +215,16 @@ def test_what_cannot_be_undone_any_more_says_so(town: Town, clock: Clock) -> Non
     sound(town)
 
 
+def test_who_cancelled_meanwhile_does_not_come_back_when_a_hold_is_undone(town: Town) -> None:
+    gone = book(town)
+    row = do(town, Hold(BUS, "kamp", 60))
+    booking.cancel(town, gone.id, actor=gone.rider_id)
+    undo(town, row)
+    assert standing(town, gone) == "cancelled"
+    assert gone.ride_id not in {ride.id for ride in run_of(town).rides}
+    sound(town)
+
+
 # Who may, and when it is too late
 
 

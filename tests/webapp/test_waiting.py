@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from threading import Barrier
@@ -64,6 +64,17 @@ def told(town: Town, rider: str) -> list[str]:
         return [row.kind for row in records.pending_outbox(100) if row.user_id == rider]
 
 
+def attendant() -> Callable[[Town], int]:
+    """Give what serves the waiting list again and again, as a worker does."""
+    searched: dict[date, object] = {}
+
+    def serve(town: Town) -> int:
+        waiting.lapse(town)
+        return waiting.search(town, searched, lambda day: planning.replan(town, day, seconds=1))
+
+    return serve
+
+
 def sound(town: Town) -> bool:
     return planning.verify(town)[1] == []
 
@@ -97,7 +108,7 @@ def test_a_no_gives_the_seat_to_the_next_who_waits(town: Town) -> None:
     made = put_aside(town)
     booking.decline(town, made.id, actor=made.rider_id)
     assert status(town, first) == "declined"
-    serve = waiting.attendant()
+    serve = attendant()
     assert serve(town) == 1
     assert put_aside(town).request_id == second
     assert sound(town)
@@ -105,7 +116,7 @@ def test_a_no_gives_the_seat_to_the_next_who_waits(town: Town) -> None:
 
 def test_who_does_not_answer_in_time_loses_the_seat_to_the_next(town: Town, clock: Clock) -> None:
     first, second = offered(town, 2)
-    made, serve = put_aside(town), waiting.attendant()
+    made, serve = put_aside(town), attendant()
     assert serve(town) == 0
     clock.now = made.answer_by or clock.now
     clock.forward(-1)
@@ -123,7 +134,7 @@ def test_who_does_not_answer_in_time_loses_the_seat_to_the_next(town: Town, cloc
 def test_the_next_is_asked_where_time_is_left(town: Town, clock: Clock) -> None:
     clock.now = EARLY_MORNING
     first, second = offered(town, 2)
-    made, serve = put_aside(town), waiting.attendant()
+    made, serve = put_aside(town), attendant()
     booking.decline(town, made.id, actor=made.rider_id)
     assert serve(town) == 1
     assert (status(town, first), put_aside(town).request_id) == ("declined", second)
@@ -160,7 +171,7 @@ def test_nobody_is_asked_who_would_have_no_time_to_answer(town: Town, clock: Clo
 
 def test_a_cancelled_seat_reaches_the_next_by_itself(town: Town, clock: Clock) -> None:
     clock.now = EARLY_MORNING
-    taken, serve = book(town, newcomer(town, "The Quicker One")), waiting.attendant()
+    taken, serve = book(town, newcomer(town, "The Quicker One")), attendant()
     wait(town)
     assert serve(town) == 0
     assert serve(town) == 0
@@ -233,7 +244,7 @@ def test_two_who_look_for_the_waiting_list_at_once_ask_one(town: Town) -> None:
     for n in range(3):
         wait(town, newcomer(town, f"Waits {n}"))
     cancel(town, taken)
-    at_once(*[lambda: waiting.attendant()(town)] * 3)
+    at_once(*[lambda: attendant()(town)] * 3)
     assert len(waiting.list_unanswered(town)) == 1
     assert sound(town)
 
@@ -415,7 +426,7 @@ def _ask_or_wait(town: Town, chance: Random, rider: str) -> None:
 
 
 def _serve(town: Town, chance: Random, rider: str) -> None:
-    waiting.attendant()(town)
+    attendant()(town)
 
 
 def _answer(town: Town, chance: Random, rider: str) -> None:

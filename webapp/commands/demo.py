@@ -20,7 +20,7 @@ from webapp.commands.shared import (
 )
 from webapp.config import read_settings
 from webapp.live import LiveTown
-from webapp.town import Town, open_town
+from webapp.town import MADE, Town, open_town
 
 DEMO = "demo-records"
 """A file that stands beside records which the demo made and may throw away."""
@@ -58,8 +58,8 @@ def _play(home: Path, solve: int) -> tuple[Town, Any]:
         raise ValueError(f"{home} holds records that the demo did not make: choose another folder")
     settings = read_settings({}, home=home)
     (home / DEMO).touch()
-    for old in home.glob("noriai.db*"):
-        old.unlink()
+    for old in (*home.glob("noriai.db*"), home / MADE):
+        old.unlink(missing_ok=True)
     prepare_built_in(settings)
     clock = stage.DemoClock()
     town = open_town(settings, clock)

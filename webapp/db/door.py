@@ -21,6 +21,8 @@ from webapp import freezing
 from webapp.db import rows, tables
 from webapp.db.errors import PromiseBroken, StoreError
 from webapp.db.expiry import Expiry
+from webapp.db.identity import IdentityChanges
+from webapp.db.leases import LeaseWriter
 from webapp.db.records import Records, is_due
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -48,6 +50,9 @@ UNLABELLED: Mapping[str, tuple[str, bool]] = MappingProxyType({})
 SENSELESS = frozenset({Rule.ORDER, Rule.STOPS})
 """Rules whose breach makes a plan that no driver could follow; even a published schedule must keep these."""
 
+FREEING = frozenset({"absent", "cancelled", "published", "replaced", "goes after all", "service again"})
+"""Causes of revisions that may have made room for somebody who waits."""
+
 BEHIND_KEEP = (
     tables.Run,
     tables.RunStop,
@@ -56,9 +61,11 @@ BEHIND_KEEP = (
     tables.Event,
     tables.Consent,
     tables.ConsentEnd,
+    tables.Lease,
     tables.PlaceRead,
     tables.RefusedAccess,
     tables.ErasedPerson,
+    tables.IdentityEvent,
 )
 """Rows that `put` leaves alone: plans are judged first; histories, events and consents are append-only."""
 
@@ -81,12 +88,14 @@ class Grip:
     timezone: ZoneInfo
 
 
-class Door(Records, Expiry):
+class Door(IdentityChanges, Records, Expiry, LeaseWriter):
     """The records inside `Store.commit`: read what is locked, write, and leave; the commit follows by itself."""
 
     def __init__(self, session: Session, grip: Grip) -> None:
         super().__init__(session, grip.timezone)
         self._grip = grip
+        self.makes = set[str]()
+        """Kinds of work that what was written makes."""
 
     def now(self) -> datetime:
         """Tell the time: UTC without an offset."""
@@ -126,6 +135,8 @@ class Door(Records, Expiry):
         revision = self._next_revision(run.id, before)
         kept = replace(run, revision=revision, done=done, reached=reached, frozen=0)
         self._append(kept, cause, actor)
+        if cause in FREEING:
+            self.makes.add("waiting")
         self._write_head(kept, head)
         said, held = (self.run_labels(run.id), self.run_members(run.id)) if before else ({}, {})
         self._write_stops(kept, {**said, **labels} if as_published else {**labels, **said})
@@ -164,6 +175,8 @@ class Door(Records, Expiry):
         """Insert or update one row of any other table, at once; return it as it is kept, with its id."""
         if isinstance(row, BEHIND_KEEP):
             raise StoreError(f"{type(row).__name__} rows are written by keep, remove and the add_ methods alone")
+        if isinstance(row, tables.Outbox) and row.state == "waiting":
+            self.makes.add("messages")
         kept = self._session.merge(row)
         self._flush()
         return kept
@@ -331,6 +344,11 @@ class Door(Records, Expiry):
         taken = list(self._session.scalars(changed)) if ids else []
         self._session.expunge_all()
         return sorted(taken, key=lambda one: (one.attempts, one.id))
+
+    def free_messages(self) -> None:
+        """Let messages be sent that a worker claimed which fell silent: the lease of its work is another one's."""
+        claimed = (col(tables.Outbox.state) == "waiting", col(tables.Outbox.leased_until).is_not(None))
+        self._session.exec(update(tables.Outbox).where(*claimed).values(leased_until=None))
 
     def take_pin_try(self, user_id: str, *, most: int) -> tables.DriverPin | None:
         """Use up one try of a driver's PIN that is not locked."""

@@ -19,5 +19,13 @@ class Busy(StoreError):
     """Others held what had to be locked for too long: say 503 and ask to try again in a few seconds."""
 
 
+class Unavailable(Busy):
+    """The database cannot be reached, or cannot be written: say 503; it works again once that is mended, by itself."""
+
+
 class NotFound(StoreError):
     """No record has this id."""
+
+
+class LeaseLost(StoreError):
+    """A worker wrote after its lease was taken over or given back: another one does that work now."""

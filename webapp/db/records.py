@@ -17,6 +17,10 @@ from routing.times import Place
 from webapp.db import rows
 from webapp.db.access import AccessRecords
 from webapp.db.errors import NotFound
+from webapp.db.identity import IdentityRecords
+from webapp.db.kept_runs import KeptRuns, State
+from webapp.db.leases import LeaseReader
+from webapp.db.ownership import Ownership
 from webapp.db.person import PersonRecords
 from webapp.db.tables import (
     AbsentDay,
@@ -96,12 +100,13 @@ class Revision(NamedTuple):
     run: model.Run
 
 
-class Records(AccessRecords, PersonRecords):
+class Records(AccessRecords, IdentityRecords, Ownership, PersonRecords, LeaseReader):
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
-    def __init__(self, session: Session, timezone: ZoneInfo) -> None:
+    def __init__(self, session: Session, timezone: ZoneInfo, kept: KeptRuns | None = None) -> None:
         self._session = session
         self._timezone = timezone
+        self._kept = kept
 
     # Runs
 
@@ -114,7 +119,7 @@ class Records(AccessRecords, PersonRecords):
         return next(iter(self._runs(col(Head.id) == run_id)), None)
 
     def list_runs(self, service_date: date, operator: str | None = None) -> list[model.Run]:
-        """Put together all runs of a day, in order of id, with four queries however many they are."""
+        """Put together all runs of a day, in order of id, with five queries at most, however many they are."""
         return self._runs(col(Head.service_date) == service_date, *_equal(Head.operator_id, operator))
 
     def get_run_head(self, run_id: str) -> Head:
@@ -129,6 +134,13 @@ class Records(AccessRecords, PersonRecords):
         """List the service dates that have runs, earliest first."""
         day = col(Head.service_date)
         chosen = select(day).where(*_equal(Head.operator_id, operator), _STANDS)
+        return list(self._session.exec(chosen.distinct().order_by(day)))
+
+    def list_ridden_dates(self, since: date) -> list[date]:
+        """List the service dates from one on at whose runs residents ride."""
+        day = col(Head.service_date)
+        chosen = select(day).join(RunRide, col(RunRide.run_id) == Head.id)
+        chosen = chosen.where(~col(RunRide.committed), day >= since, _STANDS)
         return list(self._session.exec(chosen.distinct().order_by(day)))
 
     def all_run_ids(self, service_date: date | None = None) -> list[str]:
@@ -735,6 +747,24 @@ class Records(AccessRecords, PersonRecords):
     # How it is read
 
     def _runs(self, *wanted: ColumnElement[bool]) -> list[model.Run]:
+        return self._read_runs(*wanted) if self._kept is None else self._known_runs(self._kept, *wanted)
+
+    def _known_runs(self, kept: KeptRuns, *wanted: ColumnElement[bool]) -> list[model.Run]:
+        """Read the states of runs, and put together only those that are kept in none or in another one."""
+        told = select(func.count(), func.max(Event.received_at)).where(Event.run_id == Head.id)
+        count, last = (told.with_only_columns(one).scalar_subquery() for one in told.selected_columns)
+        states = self._session.exec(select(Head.id, Head.revision, count, last).where(*wanted, _STANDS))
+        now = {run_id: State(revision, number, last) for run_id, revision, number, last in states}
+        found = {run_id: kept.find(run_id, state) for run_id, state in now.items()}
+        unknown = [run_id for run_id, run in found.items() if run is None]
+        if unknown:
+            some = (col(Head.id).in_(unknown),) if len(unknown) <= MOST_NAMED else wanted
+            for run in self._read_runs(*some):
+                found[run.id] = run
+                kept.keep(run, now[run.id])
+        return [run for _, run in sorted(found.items()) if run is not None]
+
+    def _read_runs(self, *wanted: ColumnElement[bool]) -> list[model.Run]:
         heads = self._rows(select(Head).where(*wanted, _STANDS).order_by(Head.id))
         if not heads:
             return []

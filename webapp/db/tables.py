@@ -140,6 +140,7 @@ class SignIn(SQLModel, table=True):
 
     link: SHA-256 of the link's token. channel: email, text or card. user_ids: who it can be; nobody where the address
     is not known, which only the records tell. Guessed `tries` times, proved once, ended when the person was in.
+    account: pseudonym of the address, known or not, under which guesses are counted.
     """
 
     __tablename__ = "sign_in"
@@ -151,6 +152,7 @@ class SignIn(SQLModel, table=True):
     created_at: datetime = _instant()
     proved_at: datetime | None = Field(default=None, sa_type=DateTime)
     ended_at: datetime | None = Field(default=None, sa_type=DateTime)
+    account: str = Field(default="", sa_column_kwargs=_column("''"))
 
 
 class SignInCount(SQLModel, table=True):
@@ -881,6 +883,28 @@ class ErasedPerson(SQLModel, table=True):
     at: datetime = _instant()
 
 
+class Lease(SQLModel, table=True):
+    """Who does a kind of work for an area now, and how it went last.
+
+    holder: empty while nobody does it. token: counts how often it was taken, so that a worker whose lease was taken
+    over is told from the one that took it. beat: counts how often it was renewed since. held_until: by the holder's
+    clock, for people to read; who takes over goes by `beat` alone. error: what kind of fault the last failure was;
+    attempts: failures since the last success.
+    """
+
+    kind: str = Field(primary_key=True)
+    area: str = Field(primary_key=True)
+    holder: str = ""
+    token: int = 0
+    beat: int = 0
+    taken_at: datetime | None = Field(default=None, sa_type=DateTime)
+    held_until: datetime | None = Field(default=None, sa_type=DateTime)
+    succeeded_at: datetime | None = Field(default=None, sa_type=DateTime)
+    failed_at: datetime | None = Field(default=None, sa_type=DateTime)
+    error: str = ""
+    attempts: int = 0
+
+
 class Erasure(SQLModel, table=True):
     """Why a transaction may change what is append-only: there inside it alone, so that no reader ever sees a row."""
 
@@ -895,6 +919,7 @@ APPEND_ONLY = (
     Confirmation,
     AgreementSignature,
     RuleChange,
+    IdentityEvent,
     PlaceRead,
     ErasedPerson,
 )
@@ -902,3 +927,76 @@ APPEND_ONLY = (
 
 METADATA = SQLModel.metadata
 """Every table of the records, for the migrations."""
+
+
+class Passkey(SQLModel, table=True):
+    """A passkey (WebAuthn) of somebody who works here. id: that of the credential, base64url.
+
+    public_key: COSE. sign_count: uses that it counted, 0 where it counts none. suspect_at: it counted backwards, so
+    there may be a copy; it opens nothing any more.
+    """
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="user.id", index=True)
+    name: str
+    public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    sign_count: int
+    transports: list[str] = Field(sa_column=_json())
+    added_at: datetime = _instant()
+    used_at: datetime | None = Field(default=None, sa_type=DateTime)
+    suspect_at: datetime | None = Field(default=None, sa_type=DateTime)
+
+
+class PasskeyChallenge(SQLModel, table=True):
+    """What a browser was asked to sign, until it has. id: SHA-256 of the challenge."""
+
+    __tablename__ = "passkey_challenge"
+    id: str = Field(primary_key=True)
+    created_at: datetime = _instant()
+
+
+class SecondFactor(SQLModel, table=True):
+    """Somebody's authenticator app (TOTP), and how often codes were tried.
+
+    seed: id from which the app's key follows with the town's secret key; "" without an app. last_step: the 30 seconds
+    whose code was used last. tries: wrong codes in a row.
+    """
+
+    __tablename__ = "second_factor"
+    user_id: str = Field(foreign_key="user.id", primary_key=True)
+    seed: str = ""
+    app_since: datetime | None = Field(default=None, sa_type=DateTime)
+    last_step: int = 0
+    tries: int = 0
+    locked_until: datetime | None = Field(default=None, sa_type=DateTime)
+
+
+class RecoveryCode(SQLModel, table=True):
+    """One of the codes, each good once, for whoever has lost passkeys and app. sealed: argon2."""
+
+    __tablename__ = "recovery_code"
+    user_id: str = Field(foreign_key="user.id", primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    sealed: str
+    used_at: datetime | None = Field(default=None, sa_type=DateTime)
+
+
+class KnownDevice(SQLModel, table=True):
+    """A browser in which somebody was signed in. device: SHA-256 of its cookie."""
+
+    __tablename__ = "known_device"
+    user_id: str = Field(foreign_key="user.id", primary_key=True)
+    device: str = Field(primary_key=True, index=True)
+    first_at: datetime = _instant()
+    used_at: datetime = _instant()
+
+
+class IdentityEvent(SQLModel, table=True):
+    """What changed of how somebody signs in: append-only. by: who did it, empty for the command line."""
+
+    __tablename__ = "identity_event"
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="user.id", index=True)
+    kind: str
+    by: str = ""
+    at: datetime = _instant()

@@ -28,6 +28,8 @@ ALIKE = 75
 """Of 100: how much of a name must be as it was said, where nobody bears it letter by letter."""
 MOST_ALIKE = 5
 ROLES = ("resident", "desk", "dispatcher", "driver", "town")
+OF_OPERATORS = frozenset({"dispatcher", "driver"})
+"""Roles that are nothing without an operator. An operator has no administrator beside its dispatchers."""
 
 
 def add_user(
@@ -49,7 +51,7 @@ def add_user(
     """
     if role not in ROLES:
         raise Invalid("role")
-    if role in {"dispatcher", "driver"} and not operator:
+    if role in OF_OPERATORS and not operator:
         raise Invalid("operator")
     if language and language not in LANGUAGES:
         raise Invalid("language")

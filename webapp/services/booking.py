@@ -16,7 +16,7 @@ from webapp.db import tables
 from webapp.db.store import Door, PromiseBroken, Records
 from webapp.services import agreements, messages, proxies, rules, tokens, wishes
 from webapp.services.accounts import check_party
-from webapp.services.errors import Conflict, Gone, Invalid
+from webapp.services.errors import Conflict, Gone, Invalid, NotAllowed
 from webapp.town import Town
 
 DAYS_AHEAD = 13
@@ -216,29 +216,32 @@ def read_offer(town: Town, text: str) -> tuple[Offer, str]:
     return token.offer, token.request
 
 
-def book(town: Town, text: str, *, key: str, actor: str, tell: bool = True) -> tables.Booking:
+def book(
+    town: Town, text: str, *, key: str, actor: str, tell: bool = True, request: tables.Request | None = None
+) -> tables.Booking:
     """Turn a signed offer into a booking; the same `key` gives the same booking again, however often it is sent.
 
     Where the trip is wanted in the place of another, that one is given back in the same transaction, or nothing is
     done; what follows it falls away where the day is another.
 
-    Raises NotAllowed when the offer was altered, Conflict when the key was used for another offer or the rider travels
-    at that time already, Gone when the offer expired, the seat went to somebody else, no agreement covers the run any
-    more or the answers changed since (ask again for new offers), Busy when the run is locked for too long.
+    request: the one, as its rider's page has it, that the offer must answer.
+
+    Raises NotAllowed when the offer was altered or answers another request, Invalid when the key was used for another
+    offer, Conflict when the rider travels at that time already, Gone when the offer expired, the seat went to somebody
+    else, no agreement covers the run any more or the answers changed since (ask again for new offers), Busy when the
+    run is locked for too long.
     """
     token = tokens.read(town, text)
     offer = token.offer
-    with town.store.read() as records:
-        asked = records.get_request(token.request)
-        before = _held(records, asked)
-        locked = {offer.run, *(one.run_id for one in _given_back(records, asked, before))}
-    rider_id = asked.rider_id
+    if request is not None and request.id != token.request:
+        raise NotAllowed("offer")
+    rider_id, locked = _locks_of(town, token, request)
 
     def change(door: Door) -> tables.Booking:
         known = door.find_booking(rider_id, key)
         if known is not None:
             if known.request_hash != token.digest:
-                raise Conflict("key")
+                raise Invalid("key")
             return known
         tokens.check_time(town, token)
         request = door.get_request(token.request)
@@ -277,6 +280,16 @@ def book(town: Town, text: str, *, key: str, actor: str, tell: bool = True) -> t
         return town.store.commit(change, runs=locked, rider=rider_id, times=town.roads)
     except PromiseBroken as error:
         raise Gone("seat") from error
+
+
+def _locks_of(town: Town, token: tokens.Token, request: tables.Request | None) -> tuple[str, set[str]]:
+    """Give the rider of an offer, and the runs that booking it may change."""
+    if request is not None and request.changes is None:
+        return request.rider_id, {token.offer.run}
+    with town.store.read() as records:
+        asked = records.get_request(token.request)
+        freed = _given_back(records, asked, _held(records, asked))
+    return asked.rider_id, {token.offer.run, *(one.run_id for one in freed)}
 
 
 def _given_back(records: Records, request: tables.Request, held: tables.Booking | None) -> list[tables.Booking]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 CODE_LIFE = timedelta(minutes=10)
 DIGITS = 6
 _TOKEN_BYTES = 24
+_APP_BYTES = 20
 
 
 def six_digits(key: str, sign_in_id: str) -> str:
@@ -23,6 +24,11 @@ def digits(key: str, kind: str, row_id: str, count: int) -> str:
 def token(key: str, kind: str, row_id: str) -> str:
     """Give random text that tells nothing of the row of a kind ("link", "card", "boarding") for which it stands."""
     return urlsafe_b64encode(_seal(key, kind, row_id)[:_TOKEN_BYTES]).decode()
+
+
+def app_key(key: str, seed: str) -> bytes:
+    """Give the key that an authenticator app shares with the town (20 bytes)."""
+    return _seal(key, "authenticator", seed)[:_APP_BYTES]
 
 
 def digest(text: str) -> str:

@@ -22,7 +22,11 @@ class Conflict(ServiceError):
 
 
 class TooMany(ServiceError):
-    """It was tried too often (429); waiting helps."""
+    """It was tried too often (429); waiting `after` seconds helps."""
+
+    def __init__(self, code: str, after: int = 900) -> None:
+        super().__init__(code)
+        self.after = after
 
 
 class Gone(ServiceError):

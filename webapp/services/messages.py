@@ -140,8 +140,8 @@ def _is_idle(town: Town, records: Records, post: _Post) -> str | None:
     """Say why a message is not to be sent at all; nothing where nobody misses it, None where it is to be sent."""
     row = post.row
     if post.kind and post.kind.lasts and town.clock() - row.created_at > post.kind.lasts:
-        return "" if row.kind == "code" else "too late"
-    if row.kind == "code" and not post.routes:
+        return "" if row.kind in wording.OF_SIGNING_IN else "too late"
+    if row.kind in wording.OF_SIGNING_IN and not post.routes:
         return ""
     consent = row.facts.get("consent")
     if consent and not records.list_consents(town.today(), id=consent):

@@ -19,7 +19,12 @@ def seal(town: Town, owner: str, digits: str) -> str:
     weak = len(set(digits)) == 1 or any(digits in run for run in _RUNS)
     if len(digits) not in DIGITS or weak:
         raise Invalid("pin")
-    return PasswordHasher().hash(_peppered(town, owner, digits))
+    return seal_text(town, owner, digits)
+
+
+def seal_text(town: Town, owner: str, text: str) -> str:
+    """Hash a short secret of an owner (an id) that was drawn by lot."""
+    return PasswordHasher().hash(_peppered(town, owner, text))
 
 
 def fits(town: Town, owner: str, digits: str, sealed: str | None) -> bool:

@@ -1,20 +1,23 @@
 """Re-planning for residents and never against them, and the check that every promise ever made was kept."""
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from matching import offers, promises, schedule, solver, steering
+from matching import offers, promises, schedule, steering
 from matching.insertion import reinsert
 from matching.model import Broken, Rule, Run
-from matching.plan import Progress
+from matching.plan import drive_of
 from matching.rides import without
+from webapp import searching
 from webapp.db import tables
 from webapp.db.store import Door, PromiseBroken, Records, Revision
 from webapp.services import agreements, answering, booking, rules, wishes
 from webapp.town import Town
 
+LOG = logging.getLogger(__name__)
 ITS_OWN = frozenset({Rule.BELL, Rule.WINDOW, Rule.MAX_RIDE})
 """What a schedule may be unable to keep by itself: its dispatcher was told, and no resident may make it worse."""
 
@@ -26,7 +29,9 @@ BREAKDOWNS = ("broke down", "repaired")
 class Replanned:
     """What a re-planning did: parties served before and after, requests newly booked, driving before and after (s).
 
-    upper_bound: parties that any plan could serve at most, those with a seat counted.
+    upper_bound: parties that any plan could serve at most, those with a seat counted. fault: why the search gave
+    nothing that could be used, in one word; every run is then as it was. stale: runs whose new plan no longer fitted
+    what they had become; they stay as they are, and are planned anew the next time. changed: runs that were changed.
     """
 
     before: int
@@ -35,14 +40,18 @@ class Replanned:
     drive_before: int
     drive_after: int
     upper_bound: int
+    fault: str = ""
+    stale: int = 0
+    changed: int = 0
 
 
-def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress], None] | None = None) -> Replanned:
+def replan(town: Town, day: date, *, seconds: float) -> Replanned:
     """Re-plan a service date for at most `seconds`, book what the waiting list gains, and tell or ask those riders.
 
     The plan is made with no transaction open; each run then goes through the write door, rebased on what it became
-    meanwhile. A run that no longer fits its plan stays as it is. A run that is late takes part, as long as nothing
-    gets worse; a return waits until its outbound trip has a seat.
+    meanwhile. The search is another process, and its plan is judged before (`webapp.searching`): where it gives none,
+    everything stays, and `fault` says why. A run that no longer fits its plan stays as it is. A run that is late takes
+    part, as long as nothing gets worse; a return waits until its outbound trip has a seat.
     """
     with town.store.read() as records:
         runs = _opened(records, [town.freeze(run) for run in records.list_runs(day)])
@@ -55,23 +64,28 @@ def replan(town: Town, day: date, *, seconds: int, progress: Callable[[Progress]
     now = town.seconds_now(day)
     asked = [replace(wish, asked_at=max(wish.asked_at, now)) for wish in asked]
     open_runs = [run for run in runs if run.policy.riders and town.is_drivable(run)]
-    plan = solver.replan(
-        open_runs,
-        asked,
-        town.roads,
-        seconds=seconds,
-        objective=town.objective,
-        progress=progress,
-        bound_seconds=min(5, seconds),
-    )
+    held, drive = sum(len(run.residents) for run in open_runs), sum(drive_of(run, town.roads) for run in open_runs)
+    try:
+        plan = searching.replan(
+            open_runs, asked, town.roads, seconds=seconds, objective=town.objective, bound_seconds=min(5, seconds)
+        )
+    except searching.NoPlan as none:
+        LOG.warning("the plan of %s stays as it is: %s", day, none.why)
+        return Replanned(held, held, (), drive, drive, upper_bound=0, fault=none.why)
     rows = {row.id: row for row in waiting}
     old = {run.id: run for run in open_runs}
-    booked: list[str] = []
-    for run in plan.runs:
-        if run != old[run.id]:
-            booked += _commit(town, run, rows)
-    after = plan.before + len(booked)
-    return Replanned(plan.before, after, tuple(booked), plan.drive_before, plan.drive_after, plan.upper_bound)
+    answers = [_commit(town, run, rows) for run in plan.runs if run != old[run.id]]
+    booked = [name for answer in answers for name in answer or ()]
+    return Replanned(
+        plan.before,
+        plan.before + len(booked),
+        tuple(booked),
+        plan.drive_before,
+        plan.drive_after,
+        plan.upper_bound,
+        stale=answers.count(None),
+        changed=len(answers) - answers.count(None),
+    )
 
 
 def _opened(records: Records, runs: Sequence[Run]) -> list[Run]:
@@ -84,18 +98,18 @@ def _may_ride(records: Records, row: tables.Request) -> bool:
     return wishes.outbound(records, row) == row.after
 
 
-def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> list[str]:
-    """Take one planned run through the door; give the requests that it newly books."""
+def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> list[str] | None:
+    """Take one planned run through the door; give the requests that it newly books, None where it no longer fits."""
 
-    def change(door: Door) -> list[str]:
+    def change(door: Door) -> list[str] | None:
         current, rows = town.freeze(door.get_run(planned.id)), _still_wanted(door, planned, waiting, town)
         door.hold_agreements(current.operator)
         if _opened(door, [current])[0].policy != planned.policy:
-            return []
+            return None
         wanted = _admitted(door, current, rows)
         new = rebase(planned, current, wanted, town)
         if new is None:
-            return []
+            return None
         begin = {visit.stop.id: visit.begin for visit in schedule.timetable(new, town.roads)}
         made = []
         for name in sorted(wanted & {ride.id for ride in new.rides}):
@@ -113,7 +127,7 @@ def _commit(town: Town, planned: Run, waiting: dict[str, tables.Request]) -> lis
     try:
         return town.store.commit(change, runs=[planned.id], riders=riders, times=town.roads)
     except PromiseBroken:
-        return []
+        return None
 
 
 def _answer_by(door: Door, town: Town, row: tables.Request, run: Run, pickup: int) -> datetime | None:

@@ -2,8 +2,10 @@
 
 import hmac
 import secrets
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
+from types import MappingProxyType
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -18,11 +20,18 @@ from webapp.town import Town
 MOST_TRIES = 5
 """Guesses at one code."""
 QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
-MOST_CODES = ((QUARTER, 5), (DAY, 20))
-"""Codes that one account is sent within a period: whoever guesses at all of them all day opens one in 10,000."""
-MOST_PASSWORDS = ((QUARTER, 10),)
-MOST_OF_PEER = ((QUARTER, 100),)
+Limits = tuple[tuple[timedelta, int], ...]
+MOST_CODES: Limits = ((QUARTER, 5), (DAY, 20))
+"""Codes that one network address may have sent to one account, or a device in which the account was in before."""
+MOST_CODES_IN_ALL: Limits = ((QUARTER, 10), (DAY, 100))
+"""Codes that one account is sent, whoever asks, but for the devices in which it was in before."""
+MOST_GUESSES: Limits = ((DAY, 100),)
+"""Digits tried for one account: whoever guesses all day opens one in 10,000. Then its links still open."""
+MOST_PASSWORDS: Limits = ((QUARTER, 10),)
+MOST_OF_PEER: Limits = ((QUARTER, 100),)
 """Tries of all kinds from one network address."""
+DEVICE_LIFE = timedelta(days=400)
+"""A browser that nobody used for so long is new again: as long as browsers keep a cookie."""
 KEPT = timedelta(days=2)
 _TAIL = 6
 """Digits of a number by which the records are searched before whole numbers are compared."""
@@ -39,10 +48,11 @@ def ways(town: Town) -> Ways:
     return Ways(bool(town.settings.smtp), town.texting is not None)
 
 
-def begin(town: Town, said: str, *, peer: str, language: str) -> str:
+def begin(town: Town, said: str, *, peer: str, language: str, device: str = "") -> str:
     """Send a code to an e-mail address or a phone number, if a resident has it; give the id of the sign-in in any case.
 
-    peer: network address that asks. Known and unknown ones take the same path, and write the same rows.
+    peer: network address that asks. device: what its browser shows. Known and unknown addresses take the same path,
+    and write the same rows. Nobody can use up the codes of somebody who asks in a browser of theirs.
     Raises Invalid for what is neither, TooMany.
     """
     channel, subject = _read_address(town, said)
@@ -51,10 +61,16 @@ def begin(town: Town, said: str, *, peer: str, language: str) -> str:
     country = town.country() if channel == "text" else ""
 
     def change(door: Door) -> str:
-        count(door, key, account=subject, most=MOST_CODES, peer=peer)
-        door.forget_sign_ins(door.now() - KEPT)
         users = [user.id for user in _find(door, channel, subject, country)]
-        door.put(tables.SignIn(id=row_id, link=link, channel=channel, user_ids=users, created_at=door.now()))
+        if is_known(door, device, users):
+            allowed = {f"{subject} {codes.digest(device)}": MOST_CODES}
+        else:
+            allowed = {f"{subject} {_network(peer)}": MOST_CODES, subject: MOST_CODES_IN_ALL}
+        count(door, key, peer=peer, allowed=allowed)
+        door.forget_sign_ins(door.now() - KEPT)
+        row = tables.SignIn(id=row_id, link=link, channel=channel, user_ids=users, created_at=door.now())
+        row.account = codes.pseudonym(key, "account", subject)
+        door.put(row)
         told = users[0] if users else None
         messages.tell(door, "code", told, {"sign_in": row_id, "language": language}, channel=channel)
         return row_id
@@ -62,16 +78,19 @@ def begin(town: Town, said: str, *, peer: str, language: str) -> str:
     return town.store.commit(change)
 
 
-def prove_by_code(town: Town, sign_in_id: str, said: str, *, peer: str) -> None:
+def prove_by_code(town: Town, sign_in_id: str, said: str, *, peer: str, device: str = "") -> None:
     """Try a code. Raises Invalid when it is wrong, Gone when no code of this sign-in is good any more, TooMany."""
     key = town.settings.secret_key
     right = codes.six_digits(key, sign_in_id)
     given = read_digits(said)
 
     def change(door: Door) -> tables.SignIn | None:
-        count(door, key, peer=peer)
         since = door.now() - CODE_LIFE
         row = door.take_try(sign_in_id, since=since, most=MOST_TRIES)
+        known = is_known(door, device, row.user_ids if row else ())
+        count(door, key, peer=peer)
+        if row and not known:
+            _count_all(door, key, {f"guess {row.account}": MOST_GUESSES}, "guesses")
         is_right = hmac.compare_digest(right.encode(), given.encode())
         return door.prove(id=sign_in_id, since=since) if row and row.user_ids and is_right else row
 
@@ -134,20 +153,64 @@ def change_locks(door: Door, user_id: str) -> None:
     door.put(user)
 
 
-def count_password(town: Town, said: str, *, peer: str) -> None:
-    """Count a try of a password for an e-mail address. Raises TooMany."""
+def record(town: Town, door: Door, user_id: str, kind: str, by: str = "") -> None:
+    """Note what changed of how somebody signs in, and let them know by mail: it may have been somebody else.
+
+    by: who did it, empty for the command line.
+    """
+    event = tables.IdentityEvent(id=secrets.token_urlsafe(12), user_id=user_id, kind=kind, by=by, at=door.now())
+    door.add_identity_event(event)
+    if town.settings.smtp:
+        messages.tell(door, "signing in changed", user_id, {}, channel="email")
+
+
+def meet_device(town: Town, user_id: str, device: str, *, noted: bool = True) -> None:
+    """Note that somebody is in in a browser; one that is new is told them by mail, if it is to be `noted`."""
+
+    def change(door: Door) -> None:
+        users = door.list_users_of_device(codes.digest(device))
+        door.forget_devices(door.now() - DEVICE_LIFE)
+        row = tables.KnownDevice(user_id=user_id, device=codes.digest(device), first_at=door.now(), used_at=door.now())
+        if user_id not in users:
+            door.put(row)
+            if noted and town.settings.smtp:
+                messages.tell(door, "new device", user_id, {}, channel="email")
+        else:
+            door.use_device(user_id, row.device, door.now())
+
+    town.store.commit(change)
+
+
+def is_known(records: Records, device: str, user_ids: Iterable[str]) -> bool:
+    """Was one of these people in before in the browser that shows this?"""
+    return not records.list_users_of_device(codes.digest(device)).isdisjoint(user_ids)
+
+
+def count_password(town: Town, said: str, *, peer: str, device: str = "") -> None:
+    """Count a try of a password for an e-mail address; its own browsers are counted apart. Raises TooMany."""
     account, key = said.strip().lower(), town.settings.secret_key
-    town.store.commit(lambda door: count(door, key, account=f"password {account}", most=MOST_PASSWORDS, peer=peer))
+
+    def change(door: Door) -> None:
+        user = door.find_user(email=account)
+        known = is_known(door, device, [user.id] if user else ())
+        subject = f"password {account} {codes.digest(device) if known else ''}"
+        count(door, key, peer=peer, allowed={subject: MOST_PASSWORDS})
+
+    town.store.commit(change)
 
 
-def count(door: Door, key: str, *, peer: str, account: str = "", most: tuple[tuple[timedelta, int], ...] = ()) -> None:
-    """Count a try of an account and of a network address, exactly, however many processes serve. Raises TooMany."""
-    limits = [(codes.pseudonym(key, "account", account), *one) for one in most]
-    limits += [(codes.pseudonym(key, "peer", _network(peer)), *one) for one in MOST_OF_PEER]
-    for name, period, allowed in sorted(limits):
+def count(door: Door, key: str, *, peer: str, allowed: Mapping[str, Limits] = MappingProxyType({})) -> None:
+    """Count a try from a network address, and of subjects that have limits. Raises TooMany."""
+    _count_all(door, key, {**allowed, f"\n{_network(peer)}": MOST_OF_PEER}, "tries")
+
+
+def _count_all(door: Door, key: str, allowed: Mapping[str, Limits], why: str) -> None:
+    """Count exactly, however many processes serve, and in one order, so that none waits for another's."""
+    limits = [(codes.pseudonym(key, "account", name), *one) for name, most in allowed.items() for one in most]
+    for name, period, most in sorted(limits):
         starts = _start(door.now(), period)
-        if door.count_sign_in(f"{name} {period.total_seconds():.0f}", starts) > allowed:
-            raise TooMany("tries")
+        if door.count_sign_in(f"{name} {period.total_seconds():.0f}", starts) > most:
+            raise TooMany(why, round((starts + period - door.now()).total_seconds()) or 1)
 
 
 def read_digits(said: str) -> str:

@@ -1,8 +1,9 @@
 """What a rider's own pages show: trips to come, waited for and gone by, and offers in full."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -240,7 +241,8 @@ def asks_for_room(town: Town) -> bool:
 def list_choices(town: Town, answer: booking.Answer) -> list[Choice]:
     """Put offers in full."""
     with town.store.read() as records:
-        return [_choice(town, records, answer.request, one) for one in answer.offers]
+        driven = cache(lambda run: _driven_by(records, records.get_run_head(run)))
+        return [_choice(town, driven, answer.request, one) for one in answer.offers]
 
 
 def get_choice(town: Town, request: tables.Request, token: str) -> Choice:
@@ -249,7 +251,7 @@ def get_choice(town: Town, request: tables.Request, token: str) -> Choice:
     if request_id != request.id:
         raise NotAllowed("offer")
     with town.store.read() as records:
-        return _choice(town, records, request, (offer, token))
+        return _choice(town, lambda run: _driven_by(records, records.get_run_head(run)), request, (offer, token))
 
 
 def suggest(request: tables.Request, changes: Iterable[Change]) -> list[Suggestion]:
@@ -310,9 +312,11 @@ def _trip(records: Records, row: tables.Booking) -> Trip:
     return Trip(row, records.get_request(row.request_id), vehicle, operator, wait_until, there_by, *ends)
 
 
-def _choice(town: Town, records: Records, row: tables.Request, offered: tuple[Offer, str]) -> Choice:
+def _choice(
+    town: Town, driven_by: Callable[[str], tuple[str, str]], row: tables.Request, offered: tuple[Offer, str]
+) -> Choice:
     offer, token = offered
-    vehicle, operator = _driven_by(records, records.get_run_head(offer.run))
+    vehicle, operator = driven_by(offer.run)
     pickup = booking.label_of(town, offer.pickup, row.origin_label)
     dropoff = booking.label_of(town, offer.dropoff, row.destination_label)
     return Choice(offer, token, vehicle, operator, pickup, dropoff)

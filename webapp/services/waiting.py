@@ -67,31 +67,34 @@ def lapse(town: Town) -> int:
     return lapsed
 
 
-def attendant() -> Callable[[Town], int]:
-    """Give the work that serves the waiting list every so often: it remembers for which days it searched in vain."""
-    seen: dict[date, object] = {}
+def search(town: Town, searched: dict[date, object], plan: Callable[[date], planning.Replanned | None]) -> int:
+    """Search for seats on each day of which anything changed since it was `searched`; count the requests newly booked.
 
-    def serve_waiting(town: Town) -> int:
-        return _serve(town, seen)
+    plan: re-plans a day; None where somebody else does. searched: is brought up to date.
+    """
+    found, now = 0, _states(town)
+    for day, state in now.items():
+        if searched.get(day) != state and (done := plan(day)) is not None:
+            found += len(done.booked)
+            searched[day] = state
+    for day in searched.keys() - now.keys():
+        del searched[day]
+    return found
 
-    return serve_waiting
 
+def _states(town: Town) -> dict[date, object]:
+    """Describe each day that may gain from a search: one for which somebody waits, or on which residents ride.
 
-def _serve(town: Town, seen: dict[date, object]) -> int:
-    """Let seats lapse, and offer what is free on each day of which anything changed since the last look."""
-    lapse(town)
-    states: dict[date, object] = {}
+    The hour belongs to it where somebody waits: stops freeze, and times to answer end, as time goes by.
+    """
+    found: dict[date, object] = {}
+    hour = town.clock().replace(minute=0, second=0, microsecond=0)
     with town.store.read() as records:
-        waiting = records.list_requests(status="waiting")
-        for day in sorted({row.service_date for row in waiting if row.service_date is not None}):
+        waiting = [row for row in records.list_requests(status="waiting") if row.service_date is not None]
+        days = {row.service_date for row in waiting if row.service_date is not None}
+        for day in sorted(days | {*records.list_ridden_dates(town.today())}):
             if day >= town.today():
                 names = [row.id for row in waiting if row.service_date == day]
                 plans = [(head.id, head.revision) for head in records.run_heads(day)]
-                states[day] = (names, plans, town.clock().replace(minute=0, second=0, microsecond=0))
-    found = 0
-    for day, state in states.items():
-        if seen.get(day) != state:
-            found += len(planning.replan(town, day, seconds=SOLVE_SECONDS).booked)
-    seen.clear()
-    seen.update(states)
+                found[day] = (names, plans, hour if names else None)
     return found

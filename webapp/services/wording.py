@@ -14,6 +14,9 @@ NIGHT = timedelta(hours=14)
 NEWS = ("boarded", "alighted", "late", "no_show")
 """What somebody may agree to be told of a ride; kinds of `KINDS`, or of several of them."""
 
+OF_SIGNING_IN = ("code", "new device", "signing in changed")
+"""Kinds that nobody misses later: the desk is not asked to pass them on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -44,6 +47,24 @@ def _of_family(text: str) -> Kind:
 
 KINDS: Mapping[str, Kind] = {
     "code": Kind("%(code)s", urgent=True, lasts=timedelta(minutes=10)),
+    "new device": Kind(
+        lazy(
+            "Somebody has signed in to your account with a browser that we had not seen before. If that was you, all "
+            "is well. If not, open “Signing in”, sign out everywhere, and call us."
+        ),
+        urgent=True,
+        lasts=timedelta(days=1),
+        leads="/",
+    ),
+    "signing in changed": Kind(
+        lazy(
+            "How you sign in has changed: a passkey, the app, the recovery codes or the password. If that was not you, "
+            "call us at once."
+        ),
+        urgent=True,
+        lasts=timedelta(days=1),
+        leads="/",
+    ),
     "booked": Kind(lazy("Your seat is booked. The times and the place are on your trips page."), letter=True),
     "cancelled": Kind(lazy("Your trip is cancelled and the seat is free again."), letter=True),
     "cancelled with return": Kind(

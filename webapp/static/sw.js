@@ -25,6 +25,7 @@ async function page(request) {
     const answer = await fetch(request);
     const isDriving = new URL(request.url).pathname.startsWith("/drive");
     if (isDriving && answer.ok && !answer.redirected) await kept.put(request, answer.clone());
+    else if (answer.status === 404) await kept.delete(request, { ignoreVary: true }); // theirs no more: nor is what was kept
     return answer;
   } catch {
     const last = (await kept.keys()).at(-1);

@@ -1,7 +1,12 @@
 """Signing in: flask-security over the records, without a second way to the database."""
 
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, timedelta
-from typing import Any, cast
+from functools import wraps
+from typing import Any, ParamSpec, cast
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -10,12 +15,25 @@ from flask_login import current_user, user_logged_in, user_logged_out
 from flask_security import RoleMixin, Security, UserMixin, login_user, logout_user
 from flask_security.datastore import UserDatastore
 from flask_security.password_util import PasswordUtil
+from flask_security.tf_plugin import TfPlugin
 
 from webapp.config import LANGUAGES
 from webapp.db import tables
-from webapp.services import accounts, signin
-from webapp.views.shared import inside, needs, reading, sign_in_page, town, words
+from webapp.db.store import Busy
+from webapp.services import accounts, factors, signin
+from webapp.views.shared import (
+    anybody,
+    inside,
+    is_without_records,
+    must_enrol,
+    needs,
+    reading,
+    sign_in_page,
+    town,
+    words,
+)
 
+P = ParamSpec("P")
 pages = Blueprint("auth", __name__)
 
 LONGEST_ADDRESS = 2000
@@ -24,6 +42,13 @@ OWN_LIFE = timedelta(days=90)
 """How long a session lasts on a phone of one's own, from the last page on."""
 IDLE = timedelta(minutes=15)
 """Without a new page for so long, a session on a shared phone is over."""
+FRESH = timedelta(minutes=15)
+"""How long a proof of who it is counts for what is dangerous."""
+HALF_LIFE = timedelta(minutes=10)
+"""How long a right password waits for the second factor."""
+LONGEST_DEVICE = 64
+ALWAYS = ("static", "security.logout", "auth.choose_language", "auth.choose_display")
+"""What is open to whoever has to add a second factor first."""
 READING = ("language", "text_size", "contrast")
 """What a visitor chose of how the pages are to be read: it stays when they sign in."""
 HOMES = {
@@ -65,7 +90,7 @@ class People(UserDatastore):
 
     def find_user(self, case_insensitive: bool = False, **wanted: Any) -> Visitor | None:
         known = {key: value for key, value in wanted.items() if key in ("id", "email", "fs_uniquifier")}
-        if not known:
+        if not known or is_without_records():
             return None
         if "email" in known:
             known["email"] = str(known["email"]).lower()
@@ -121,21 +146,122 @@ def add_security(app: Flask) -> None:
         SECURITY_REDIRECT_VALIDATE_MODE=["absolute", "regex"],
     )
     app.config["PERMANENT_SESSION_LIFETIME"] = OWN_LIFE
-    Security(app, People(), password_util_cls=Passwords)
+    security = Security(app, People(), password_util_cls=Passwords)
+    security.two_factor_plugins = SecondStep()
     user_logged_in.connect(_begin_session, app)
     user_logged_out.connect(_end_session, app)
     app.before_request(_count_passwords)
     app.before_request(_end_idle_session)
+    app.before_request(_ask_to_enrol)
     app.after_request(_clear_browser)
+    app.after_request(_keep_device)
 
 
-def enter(row: tables.User, *, own: bool) -> None:
-    """Sign somebody in, on a phone that is their own or that others use too; nothing of who was there before stays."""
+class SecondStep(TfPlugin):
+    """What comes after the password: flask-security asks here."""
+
+    def tf_enter(
+        self, user: Visitor, remember_me: bool | None, primary_authn_via: str, next_loc: str | None
+    ) -> ResponseReturnValue:
+        return arrive(user.row, inside(request.args.get("next", "")))
+
+
+def arrive(row: tables.User, onward: str) -> ResponseReturnValue:
+    """Go on after a right password: to the second factor of whoever has one, or in."""
+    rule = town().settings.second_factor
+    asked = rule != "off" and factors.works_here(row)
+    has_one = asked and factors.find(town(), row.id).any
+    if has_one:
+        _forget_before()
+        session["half"] = [row.fs_uniquifier, _now(), onward]
+        return redirect(url_for("factors.ask"))
+    enter(row)
+    if asked and rule == "required":
+        session["enrol"] = onward
+        return redirect(url_for("factors.start"))
+    return redirect(onward)
+
+
+def half_in() -> tuple[tables.User, str] | None:
+    """Give who has shown the right password and has to show a second factor, and where they go on."""
+    name, at, onward = session.get("half", ("", 0, "/"))
+    if not name or _now() - at > HALF_LIFE.total_seconds():
+        return None
+    with town().store.read() as records:
+        row = records.find_user(fs_uniquifier=name)
+    return (row, onward) if row and row.active else None
+
+
+def enter(row: tables.User, *, own: bool | None = None, noted: bool = True) -> None:
+    """Sign somebody in; nothing of who was there before stays.
+
+    own: on a phone that is their own, or that others use too; None where nobody said so. noted: a browser that is new
+    is told them by mail, unless they came by a message to the same address.
+    """
+    _forget_before()
+    login_user(Visitor(row), remember=False)
+    prove_again()
+    if own is not None:
+        stay(own=own)
+    _meet_device(row, noted=noted)
+
+
+def prove_again() -> None:
+    """Note that somebody has shown just now who they are."""
+    session["proved_at"] = _now()
+
+
+def with_fresh_proof(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+    """Before what is dangerous, ask again who it is whoever showed that more than 15 minutes ago."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        if _now() - session.get("proved_at", 0) <= FRESH.total_seconds():
+            return view(*args, **kwargs)
+        came_from = request.path if request.method == "GET" else urlsplit(request.referrer or "").path
+        session["onward"] = inside(came_from)
+        return redirect(url_for("factors.ask"))
+
+    return guarded
+
+
+def device() -> str:
+    """Give what this browser shows of itself; empty before somebody was in."""
+    return request.cookies.get(device_cookie(), "")[:LONGEST_DEVICE]
+
+
+def device_cookie() -> str:
+    return "__Host-noriai-device" if town().settings.https else "noriai-device"
+
+
+def _forget_before() -> None:
     chosen = {name: session[name] for name in READING if name in session}
     session.clear()
     session.update(chosen)
-    login_user(Visitor(row), remember=False)
-    stay(own=own)
+
+
+def _meet_device(row: tables.User, *, noted: bool) -> None:
+    """Know this browser from now on, by a cookie that says nothing of the person."""
+    g.device = device() or secrets.token_urlsafe(32)
+    with suppress(Busy):  # the next time is early enough
+        signin.meet_device(town(), row.id, g.device, noted=noted)
+
+
+def _keep_device(response: Response) -> Response:
+    if "device" in g:
+        life, safe = signin.DEVICE_LIFE, town().settings.https
+        response.set_cookie(device_cookie(), g.device, max_age=life, httponly=True, samesite="Lax", secure=safe)
+    return response
+
+
+def _ask_to_enrol() -> ResponseReturnValue | None:
+    """Let whoever must have a second factor do nothing else before."""
+    if not must_enrol() or not current_user.is_authenticated:
+        return None
+    endpoint = request.endpoint or ""
+    if endpoint in ALWAYS or endpoint.startswith("factors."):
+        return None
+    return redirect(url_for("factors.start"))
 
 
 def stay(*, own: bool) -> None:
@@ -165,7 +291,7 @@ def _end_session(_app: Flask, user: Any, **_: Any) -> None:
 
 
 def _clear_browser(response: Response) -> Response:
-    """Our one cookie goes by itself: the header's word for cookies would sign people out of the town's other sites."""
+    """The session's cookie goes by itself: the header's word for cookies would sign out of the town's other sites."""
     if "forget" in g:
         session.clear()
         response.headers["Clear-Site-Data"] = g.forget
@@ -174,7 +300,8 @@ def _clear_browser(response: Response) -> Response:
 
 def _count_passwords() -> None:
     if request.endpoint == "security.login" and request.method == "POST":
-        signin.count_password(town(), request.form.get("email", "")[:LONGEST_ADDRESS], peer=request.remote_addr or "")
+        said = request.form.get("email", "")[:LONGEST_ADDRESS]
+        signin.count_password(town(), said, peer=request.remote_addr or "", device=device())
 
 
 def _end_idle_session() -> ResponseReturnValue | None:
@@ -194,6 +321,7 @@ def _now() -> int:
 
 
 @pages.get("/")
+@anybody
 def home() -> ResponseReturnValue:
     """Lead everybody to their own first page."""
     if not current_user.is_authenticated:
@@ -202,6 +330,7 @@ def home() -> ResponseReturnValue:
 
 
 @pages.post("/language")
+@anybody
 def choose_language() -> ResponseReturnValue:
     """Change the language of the pages, and stay where one was."""
     chosen = request.form.get("language", "")
@@ -213,6 +342,7 @@ def choose_language() -> ResponseReturnValue:
 
 
 @pages.post("/display")
+@anybody
 def choose_display() -> ResponseReturnValue:
     """Change how large the words are, or how strong the contrast, and stay where one was."""
     size, contrast = reading()
@@ -224,4 +354,4 @@ def choose_display() -> ResponseReturnValue:
     return redirect(inside(words("next", LONGEST_ADDRESS).removesuffix("?")))
 
 
-__all__ = ["add_security", "enter", "leave", "needs", "pages", "stay"]
+__all__ = ["add_security", "enter", "leave", "needs", "pages", "stay", "with_fresh_proof"]

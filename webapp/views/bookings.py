@@ -56,6 +56,8 @@ def change(trip: trips.Trip) -> ResponseReturnValue:
 @of_request
 def what(row: tables.Request) -> ResponseReturnValue:
     """Ask which answer of a booked trip is to be another."""
+    if row.service_date is None:
+        return redirect(url_for("resident.offers", request_id=row.id))
     return render_template("resident/change.html", row=row)
 
 

@@ -10,7 +10,7 @@ from webapp.db import tables
 from webapp.services import reach
 from webapp.services.errors import Invalid
 from webapp.views.riders import for_self
-from webapp.views.shared import clock_time, error_text, needs, town, words, written
+from webapp.views.shared import anybody, clock_time, error_text, needs, town, words, written
 
 pages = Blueprint("channels", __name__)
 hooks = Blueprint("hooks", __name__)
@@ -113,12 +113,18 @@ def unsubscribe(rider: tables.User) -> ResponseReturnValue:
 
 
 @hooks.post("/line")
+@anybody
 def hear_line() -> ResponseReturnValue:
     """Hear from LINE who sent which code; LINE signs what it says, so it needs no token of a form."""
-    body = request.get_data() if (request.content_length or 0) <= LARGEST_HOOK else b""
+    request.max_content_length = LARGEST_HOOK
+    body = request.get_data()
     if not line.is_signed(town().settings, body, request.headers.get("X-Line-Signature", "")):
         abort(404)
-    for line_id, said in line.read_texts(body):
+    try:
+        texts = [*line.read_texts(body)]
+    except ValueError:
+        abort(400)
+    for line_id, said in texts:
         reach.link_line(town(), line_id, said)
     return Response(mimetype="text/plain")
 

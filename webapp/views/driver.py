@@ -26,11 +26,11 @@ from flask_login import current_user
 
 from webapp.db import tables
 from webapp.db.store import NotFound as NoRecord
-from webapp.services import boarding, dispatching, driving, tablets, watching
+from webapp.services import access, boarding, dispatching, driving, tablets, watching
 from webapp.services.driving import Change, Manifest, Passenger, Tap, Visit
 from webapp.services.errors import Conflict, Invalid, NotFound, ServiceError
 from webapp.views import days
-from webapp.views.shared import error_text, needs, sign_in_page, town, words, write_clock
+from webapp.views.shared import anybody, error_text, needs, sign_in_page, town, words, write_clock
 from webapp.views.tablets import here, run_closed
 
 pages = Blueprint("driver", __name__)
@@ -69,7 +69,8 @@ def runs() -> ResponseReturnValue:
     vehicles = sorted({sheet.head.vehicle for sheet in sheets})
     chosen = session.get("vehicle") if session.get("vehicle") in vehicles else None
     own = [sheet for sheet in sheets if chosen in (None, sheet.head.vehicle)]
-    keep = [url_for("driver.manifest", run_id=sheet.head.id) for sheet in own]
+    opening = access.openings(town(), [sheet.head.id for sheet in sheets])
+    keep = [url_for("driver.manifest", run_id=sheet.head.id) for sheet in own if opening[sheet.head.id].now]
     return render_template(
         "driver/runs.html",
         days=shown,
@@ -77,6 +78,8 @@ def runs() -> ResponseReturnValue:
         others=[sheet for sheet in sheets if sheet not in own],
         vehicles=vehicles,
         vehicle=chosen,
+        opening=opening,
+        now=town().clock(),
         today=town().today(),
         **_connection(keep if shown.shown == town().today() and (chosen or len(vehicles) == 1) else ()),
     )
@@ -114,6 +117,7 @@ def live_manifest(run_id: str) -> ResponseReturnValue:
 
 
 @pages.post("/drive/<run_id>/events")
+@anybody
 def event(run_id: str) -> ResponseReturnValue:
     """Record a tap: sent by the page's script when there is a connection, or as a plain form.
 
@@ -164,6 +168,7 @@ def answer(event_id: str) -> ResponseReturnValue:
 
 
 @pages.get("/drive/app.webmanifest")
+@anybody
 def web_manifest() -> ResponseReturnValue:
     """What a device needs to install the driver's pages."""
     picture = {"type": "image/png"}

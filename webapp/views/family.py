@@ -16,7 +16,7 @@ from webapp.services.family import Given, RideToday, Subject
 from webapp.services.wording import NEWS
 from webapp.views import days
 from webapp.views.riders import for_self
-from webapp.views.shared import error_text, town, words, write_clock, written
+from webapp.views.shared import anybody, error_text, town, words, write_clock, written
 
 pages = Blueprint("told", __name__)
 links = Blueprint("links", __name__)
@@ -69,12 +69,14 @@ def end(rider: tables.User) -> ResponseReturnValue:
 
 
 @links.get("/family/stop/<token>")
+@anybody
 def ask_stop(token: str) -> ResponseReturnValue:
     """Ask whoever has the link of a message whether they want no more of them."""
     return render_template("resident/stop.html", token=token, holds=family.find_by_token(town(), token) is not None)
 
 
 @links.post("/family/stop/<token>")
+@anybody
 def stop_by_link(token: str) -> ResponseReturnValue:
     """End what the link of a message names."""
     family.stop_by_token(town(), token)

@@ -8,7 +8,7 @@ from webapp.db import tables
 from webapp.services import proxies
 from webapp.services.errors import Conflict, Invalid, NotFound
 from webapp.views.riders import for_self
-from webapp.views.shared import ACTING, acts_by_phone, error_text, needs, town, words
+from webapp.views.shared import ACTING, acts_by_phone, error_text, needs, sends, town, words
 
 pages = Blueprint("helpers", __name__)
 
@@ -21,6 +21,7 @@ def show(rider: tables.User) -> ResponseReturnValue:
 
 
 @pages.post("/helpers")
+@sends(consent="")
 @for_self
 def name(rider: tables.User) -> ResponseReturnValue:
     """Name one more helper; the desk says that it made sure of the rider's consent."""

@@ -24,6 +24,7 @@ from webapp.views.shared import (
     error_text,
     language,
     rule_text,
+    sends,
     town,
     walks,
     whole_number,
@@ -215,6 +216,7 @@ def ask_label(rider: tables.User, request_id: str, end: str) -> ResponseReturnVa
 
 
 @pages.post("/trips/<request_id>/<any('from', 'to'):end>/save")
+@sends(home="")
 @for_rider
 def save_place(rider: tables.User, request_id: str, end: str) -> ResponseReturnValue:
     """Save one end of a request by the rider's own word, and go on where they were."""

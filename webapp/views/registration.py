@@ -23,6 +23,7 @@ from webapp.views.shared import (
     error_text,
     language,
     needs,
+    sends,
     town,
     walks,
     whole_number,
@@ -148,6 +149,7 @@ def enter() -> ResponseReturnValue:
 
 
 @pages.post("/desk/sign-up")
+@sends(home="")
 @needs("desk")
 def sign_up() -> ResponseReturnValue:
     """Register who signed it; who is known by that number already is pointed out first."""
@@ -173,6 +175,7 @@ def sign_up() -> ResponseReturnValue:
 
 
 @pages.post("/desk/sign-up/places")
+@sends(home="")
 @needs("desk")
 def suggest() -> ResponseReturnValue:
     """List what may be meant while the address is being written."""

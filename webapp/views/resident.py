@@ -211,16 +211,24 @@ def check(row: tables.Request) -> ResponseReturnValue:
 
 
 @pages.post("/trips/<request_id>/book")
-@of_request
-def book(row: tables.Request) -> ResponseReturnValue:
+@for_rider
+def book(rider: tables.User, request_id: str) -> ResponseReturnValue:
     """Book what was checked; the form's key makes a second sending harmless."""
-    token = words("token", 3000)
+    row = trips.get_request(town(), request_id, rider.id)
+    token, key = words("token", 3000), words("key") or row.id
     try:
-        trips.get_choice(town(), row, token)
-        made = booking.book(town(), token, key=words("key") or row.id, actor=current_user.id)
+        made = booking.book(town(), token, request=row, key=key, actor=current_user.id)
     except (Gone, Conflict) as fault:
-        return _offers(row, fault)
+        return _instead(row, fault)
     return redirect(url_for("resident.booked", booking_id=made.id))
+
+
+def _instead(row: tables.Request, fault: Gone | Conflict) -> ResponseReturnValue:
+    """Show what is free instead, or the booking that the request became under another key."""
+    now = trips.get_request(town(), row.id, row.rider_id)
+    if now.status in ("booked", "changed"):
+        return redirect(url_for("resident.booked", booking_id=trips.get_booked(town(), now).id))
+    return _offers(row, fault)
 
 
 @pages.get("/bookings/<booking_id>")

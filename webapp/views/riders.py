@@ -1,42 +1,30 @@
 """Whose page it is: hand a view the rider, the rider's own request or the rider's own booking, and nobody else's."""
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import abort, redirect, url_for
+from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.db import tables
 from webapp.services import trips
-from webapp.views.shared import find_rider, is_helping, needs, town
-
-View = Callable[..., ResponseReturnValue]
+from webapp.views.shared import View, about_rider, find_rider, town
 
 
 def for_rider(view: View) -> View:
     """Hand a page the rider it is about; a desk that acts for nobody is led to its search."""
 
-    @needs("resident", "desk")
     @wraps(view)
     def opened(**answers: Any) -> ResponseReturnValue:
         rider = find_rider()
         return view(rider, **answers) if rider else redirect(url_for("desk.find"))
 
-    return opened
+    return about_rider(opened, helpers=True)
 
 
 def for_self(view: View) -> View:
     """Hand a page the rider, and nobody who acts for them but the desk: it is not for helpers (404)."""
-
-    @for_rider
-    @wraps(view)
-    def opened(rider: tables.User, **answers: Any) -> ResponseReturnValue:
-        if is_helping():
-            abort(404)
-        return view(rider, **answers)
-
-    return opened
+    return about_rider(for_rider(view), helpers=False)
 
 
 def of_request(view: View) -> View:

@@ -16,6 +16,7 @@ from webapp.services.rules import Rulebook
 from webapp.services.trying import Trial
 from webapp.town import read_policy
 from webapp.views import days
+from webapp.views.auth import with_fresh_proof
 from webapp.views.city import few, table
 from webapp.views.desk import group_text
 from webapp.views.shared import OTHERS, error_text, language, needs, rule_text, town, words, write_money, write_span
@@ -69,6 +70,7 @@ def trial(trial_id: str) -> ResponseReturnValue:
 
 @pages.post("/town/rules/trials/<trial_id>/switch")
 @needs("town")
+@with_fresh_proof
 def switch(trial_id: str) -> ResponseReturnValue:
     """Let tried rules count from a service date on."""
     try:

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import NamedTuple
 
+from flask import g
 from flask_babel import gettext as _
 
 from routing.times import Place
@@ -43,7 +44,7 @@ def say_trip(trip: trips.Trip) -> str:
 
 
 def _say(row: tables.Request, day: date, ride: Ride) -> str:
-    words = places.own_words(town(), row.rider_id)
+    words = _own_words(row.rider_id)
     begins, spot, stops, walk = ride.begin
     spot = _spot(words, row, "origin", (spot, stops, walk))
     ends, goal, stops, walk_after = ride.end
@@ -60,6 +61,14 @@ def _say(row: tables.Request, day: date, ride: Ride) -> str:
         _("It costs %(fare)s.", fare=write_money(amount, currency)) if amount else _("It is free of charge."),
         _("%(vehicle)s, %(operator)s.", vehicle=ride.vehicle, operator=ride.operator),
     ])  # fmt: skip
+
+
+def _own_words(rider_id: str) -> dict[Place, str]:
+    """Read once for a page what a rider calls the places that they saved."""
+    kept: dict[str, dict[Place, str]] = g.setdefault("own_words", {})
+    if rider_id not in kept:
+        kept[rider_id] = places.own_words(town(), rider_id)
+    return kept[rider_id]
 
 
 def _spot(words: dict[Place, str], row: tables.Request, end: str, stop: tuple[str, Place | None, int]) -> str:

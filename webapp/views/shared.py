@@ -1,16 +1,16 @@
 """What every page needs: the town behind it, who may see it, and how times, money and distances are written."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
-from functools import wraps
-from typing import Any, ParamSpec, cast
+from typing import Any, cast
 from unicodedata import normalize
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal
-from flask import abort, current_app, g, redirect, request, session, url_for
+from flask import current_app, g, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -27,7 +27,7 @@ from webapp.services import accounts, places, proxies, signin, trips, watching, 
 from webapp.services.errors import Invalid, NotFound
 from webapp.town import Town
 
-P = ParamSpec("P")
+View = Callable[..., ResponseReturnValue]
 OTHERS = frozenset({Rule.APART, Rule.ACCOMPANIED})
 """Rules about other riders: whoever asks is told nothing of them, not even which rule it was."""
 TIMED = frozenset(
@@ -47,6 +47,15 @@ def town() -> Town:
     return cast(Town, g.town)
 
 
+def go_without_records() -> None:
+    """Ask the records nothing more in this request: who visits counts as nobody unless that is known by now."""
+    g.without_records = True
+
+
+def is_without_records() -> bool:
+    return "without_records" in g
+
+
 def language() -> str:
     """Choose the language: what the visitor chose here, else what the browser asks for, else the town's own."""
     chosen = session.get("language")
@@ -60,21 +69,61 @@ def reading() -> tuple[str, str]:
     return session.get("text_size", ""), session.get("contrast", "")
 
 
-def needs(*roles: str) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
-    """Let only people of these roles in; strangers are asked to sign in, others are told nothing (404)."""
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whom a page lets in, which `webapp.views.guard` sees to: people of some roles; without roles, everybody.
 
-    def guard(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
-        @wraps(view)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-            if not current_user.is_authenticated:
-                return redirect(sign_in_page(next=request.path if request.method == "GET" else "/"))
-            if not set(roles) & set(current_user.role_names):
-                abort(404)
-            return view(*args, **kwargs)
+    about_rider: it is about whoever is acted for, by the desk or, where `helpers` may, by who helps. fields: of its
+    form, those that name another kind of thing here than elsewhere, or none ("").
+    """
 
-        return guarded
+    roles: frozenset[str]
+    about_rider: bool = False
+    helpers: bool = True
+    fields: Mapping[str, str] = field(default_factory=dict)
 
-    return guard
+
+def needs(*roles: str) -> Callable[[View], View]:
+    """Let only people of these roles in: strangers are asked to sign in, others are told nothing (404)."""
+
+    def declare(view: View) -> View:
+        known = admission(view)
+        both = frozenset(roles) & known.roles if known else frozenset(roles)
+        return _admit(view, replace(known or Admission(both), roles=both))
+
+    return declare
+
+
+def anybody(view: View) -> View:
+    """Let everybody in: the page finds out by itself who asks, or tells nothing of anybody."""
+    return _admit(view, Admission(frozenset()))
+
+
+def about_rider(view: View, *, helpers: bool) -> View:
+    """Say that a page is about whoever is acted for, and whether those who help may open it."""
+    known = admission(view) or Admission(frozenset({"resident", "desk"}))
+    return _admit(view, replace(known, about_rider=True, helpers=helpers))
+
+
+def sends(**fields: str) -> Callable[[View], View]:
+    """Say what fields of a form name, where they name another thing elsewhere; "" for no thing of anybody's."""
+
+    def declare(view: View) -> View:
+        known = admission(view)
+        assert known is not None, f"{view.__name__}: say first whom the page needs"
+        return _admit(view, replace(known, fields={**known.fields, **fields}))
+
+    return declare
+
+
+def admission(view: Callable[..., Any]) -> Admission | None:
+    """Give whom a page lets in, if that was said."""
+    return getattr(view, "admission", None)
+
+
+def _admit(view: View, admitted: Admission) -> View:
+    view.admission = admitted  # type: ignore[attr-defined]
+    return view
 
 
 def sign_in_page(**said: Any) -> str:
@@ -101,6 +150,16 @@ def find_rider() -> tables.User | None:
 def acts_by_phone() -> bool:
     """Is it the desk that uses the pages of who calls?"""
     return current_user.is_authenticated and "desk" in current_user.role_names
+
+
+def on_shared_tablet() -> bool:
+    """Did a driver sign in by PIN on a tablet that others use? What is theirs alone is not for there."""
+    return "until" in session
+
+
+def must_enrol() -> bool:
+    """Does somebody have to add a second factor before anything else?"""
+    return "enrol" in session
 
 
 def is_helping() -> bool:
@@ -146,13 +205,18 @@ def clock_time(field: str) -> time:
 
 def navigation() -> list[tuple[str, str, bool]]:
     """List where the signed-in person may go: (label, address, is it this page)."""
+    own = [] if on_shared_tablet() else [(_("Signing in"), "factors.show")]
     pages = {
         "resident": [
             (_("My trips"), "resident.trips"),
             (_("Messages"), "resident.channels.show"),
             (_("Signing in"), "signin.mine"),
         ],
-        "desk": [(_("Phone desk"), "desk.find"), (_("Messages"), "letters.unreached")],
+        "desk": [
+            (_("Phone desk"), "desk.find"),
+            (_("Messages"), "letters.unreached"),
+            (_("Signing in"), "factors.show"),
+        ],
         "dispatcher": [
             (_("Board"), "board.show"),
             (_("Alerts"), "alerts.show"),
@@ -161,16 +225,20 @@ def navigation() -> list[tuple[str, str, bool]]:
             (_("Schedules"), "dispatcher.upload"),
             (_("Agreements"), "agreements.overview"),
             (_("Tablets"), "tablets.overview"),
+            (_("Signing in"), "factors.show"),
         ],
-        "driver": [(_("My runs"), "driver.runs")],
+        "driver": [(_("My runs"), "driver.runs"), *own],
         "town": [
             (_("Figures"), "city.figures"),
             (_("Opinions"), "city.opinions"),
             (_("Rules"), "rules.overview"),
             (_("Agreements"), "agreements.overview"),
+            (_("Signing in"), "factors.show"),
         ],
     }
     roles = getattr(current_user, "role_names", []) if current_user.is_authenticated else []
+    if must_enrol():
+        return []
     shown = [page for role in roles for page in pages[role]]
     return [(label, url_for(end), request.endpoint == end) for label, end in shown]
 
@@ -404,6 +472,16 @@ def error_text(code: str) -> str:
         "sign-in": _("This sign-in has run out. Start again, and ask for new digits or scan your card."),
         "person": _("Choose who you are."),
         "tries": _("That was tried too often. Wait 15 minutes, or call us."),
+        "guesses": _("Too many digits were tried for this address today. Open the link in the message, or call us."),
+        "factor locked": _("That was tried too often. Wait 15 minutes, or call us."),
+        "factor": _("This code is not right, or it was used already. Wait for the next one."),
+        "passkey": _("This passkey is not known here, or it did not work. Try again, or use another way."),
+        "passkey late": _("That took too long. Try again."),
+        "passkey name": _("Write a name for this passkey, in up to 40 letters."),
+        "password wrong": _("This is not your password of now."),
+        "password short": _("Write at least 12 characters. Several words are good."),
+        "password common": _("This password is soon guessed. Take several words that do not belong together."),
+        "app": _("You have an app already. Remove it first."),
         "unknown": _("We do not know a place of that name here. Try an address, or a school, library, shop or stop."),
         "place": _("Choose one of the places, or search again."),
         "label": _("Write what you call this place, in up to 40 letters."),

@@ -8,8 +8,8 @@ from flask_login import current_user
 from webapp.db import tables
 from webapp.services import cards, signin
 from webapp.services.errors import Gone, Invalid
-from webapp.views.auth import enter, leave, stay
-from webapp.views.shared import error_text, inside, language, needs, sign_in_page, town, words
+from webapp.views.auth import device, enter, leave, stay
+from webapp.views.shared import anybody, error_text, inside, language, needs, sign_in_page, town, words
 
 pages = Blueprint("signin", __name__)
 
@@ -17,6 +17,7 @@ LONGEST_TOKEN = 64
 
 
 @pages.get("/sign-in")
+@anybody
 def start() -> ResponseReturnValue:
     """Ask for an e-mail address or a phone number."""
     ways = signin.ways(town())
@@ -27,13 +28,14 @@ def start() -> ResponseReturnValue:
 
 
 @pages.post("/sign-in")
+@anybody
 def begin() -> ResponseReturnValue:
     """Send a code; what is answered tells nobody whether the address is known."""
     ways, said = signin.ways(town()), words("address")
     if not any(ways):
         return redirect(url_for("security.login"))
     try:
-        session["sign_in"] = signin.begin(town(), said, peer=peer(), language=language())
+        session["sign_in"] = signin.begin(town(), said, peer=peer(), language=language(), device=device())
     except Invalid as fault:
         page = {"ways": ways, "errors": {"address": error_text(str(fault))}, "said": said, "ended": False}
         return render_template("auth/start.html", **page), 422
@@ -41,6 +43,7 @@ def begin() -> ResponseReturnValue:
 
 
 @pages.get("/sign-in/code")
+@anybody
 def code() -> ResponseReturnValue:
     """Ask for the six digits."""
     if "sign_in" not in session:
@@ -49,12 +52,13 @@ def code() -> ResponseReturnValue:
 
 
 @pages.post("/sign-in/code")
+@anybody
 def try_code() -> ResponseReturnValue:
     """Try the six digits."""
     if "sign_in" not in session:
         return redirect(sign_in_page())
     try:
-        signin.prove_by_code(town(), session["sign_in"], words("code"), peer=peer())
+        signin.prove_by_code(town(), session["sign_in"], words("code"), peer=peer(), device=device())
     except Invalid as fault:
         return render_template("auth/code.html", errors={"code": error_text(str(fault))}, over=False), 422
     except Gone:
@@ -63,12 +67,14 @@ def try_code() -> ResponseReturnValue:
 
 
 @pages.get("/sign-in/link/<token>")
+@anybody
 def link(token: str) -> ResponseReturnValue:
     """Wait for a press of a button: programs that read mail open every link, and must not use it up."""
     return render_template("auth/link.html", token=token)
 
 
 @pages.post("/sign-in/link/<token>")
+@anybody
 def use_link(token: str) -> ResponseReturnValue:
     """Use a link up."""
     try:
@@ -79,22 +85,26 @@ def use_link(token: str) -> ResponseReturnValue:
 
 
 @pages.get("/card/<token>")
+@anybody
 def card(token: str) -> ResponseReturnValue:
     """Ask for the PIN of a card, whether or not there is one."""
     return render_template("auth/card.html", token=token, errors={})
 
 
 @pages.post("/card/<token>")
+@anybody
 def use_card(token: str) -> ResponseReturnValue:
     """Try the PIN of a card."""
     try:
         session["sign_in"] = cards.use(town(), token[:LONGEST_TOKEN], words("pin"), peer=peer())
     except Invalid as fault:
         return render_template("auth/card.html", token=token, errors={"pin": error_text(str(fault))}), 422
+    session["by_card"] = session["sign_in"]
     return redirect(url_for("signin.who"))
 
 
 @pages.get("/sign-in/who")
+@anybody
 def who() -> ResponseReturnValue:
     """Ask who of a household it is; where only one person can be meant, go on."""
     people = _people()
@@ -104,6 +114,7 @@ def who() -> ResponseReturnValue:
 
 
 @pages.post("/sign-in/who")
+@anybody
 def choose() -> ResponseReturnValue:
     """Remember who of a household it is."""
     people, chosen = _people(), words("person")
@@ -114,17 +125,20 @@ def choose() -> ResponseReturnValue:
 
 
 @pages.get("/sign-in/phone")
+@anybody
 def phone() -> ResponseReturnValue:
     """Ask whose phone it is: that tells how long they stay signed in."""
     return render_template("auth/phone.html", name=_person().name)
 
 
 @pages.post("/sign-in/phone")
+@anybody
 def finish() -> ResponseReturnValue:
     """Sign in; a phone of which nothing was said counts as shared."""
     person, onward = _person(), inside(session.get("next", ""))
+    by_card = session.get("by_card") == session["sign_in"]
     row = signin.end(town(), session["sign_in"], person.id)
-    enter(row, own=words("phone") == "own")
+    enter(row, own=words("phone") == "own", noted=by_card)
     return redirect(onward)
 
 

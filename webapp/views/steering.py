@@ -21,6 +21,7 @@ from webapp.views.shared import (
     excess_text,
     needs,
     obstacle_text,
+    sends,
     town,
     whole_number,
     words,
@@ -96,6 +97,7 @@ def _into() -> str:
 
 
 @pages.post("/dispatch/runs/<run_id>/steer")
+@sends(to="run")
 @needs("dispatcher")
 def choose_action(run_id: str) -> ResponseReturnValue:
     """Write down what is wanted, and show its effect."""

@@ -15,7 +15,7 @@ from webapp.services import dispatching, tablets, watching
 from webapp.services.errors import Conflict, Invalid
 from webapp.views import days
 from webapp.views.auth import enter, leave
-from webapp.views.shared import error_text, needs, sign_in_page, town, words
+from webapp.views.shared import anybody, error_text, needs, sign_in_page, town, words
 
 pages = Blueprint("tablets", __name__)
 
@@ -111,6 +111,7 @@ def set_pin(driver_id: str) -> ResponseReturnValue:
 
 
 @pages.get("/tablet")
+@anybody
 def who() -> ResponseReturnValue:
     """Ask which driver it is; names stand on an enrolled tablet only."""
     tablet = here()
@@ -120,6 +121,7 @@ def who() -> ResponseReturnValue:
 
 
 @pages.post("/tablet")
+@anybody
 def choose() -> ResponseReturnValue:
     """Remember which driver it is."""
     tablet = here()
@@ -134,6 +136,7 @@ def choose() -> ResponseReturnValue:
 
 
 @pages.get("/tablet/pin")
+@anybody
 def pin() -> ResponseReturnValue:
     """Ask for the PIN."""
     driver = _chosen()
@@ -141,6 +144,7 @@ def pin() -> ResponseReturnValue:
 
 
 @pages.post("/tablet/pin")
+@anybody
 def try_pin() -> ResponseReturnValue:
     """Try the PIN, and begin a shift."""
     driver, tablet = _chosen(), here()

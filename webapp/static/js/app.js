@@ -8,6 +8,7 @@ const islands = {
   "[data-push]": "./push.js",
   "[data-keys]": "./desk.js",
   "[data-alerts]": "./alerts.js",
+  "[data-passkey]": "./passkey.js",
 };
 
 for (const [selector, island] of Object.entries(islands)) {

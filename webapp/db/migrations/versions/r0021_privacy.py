@@ -6,7 +6,7 @@ from alembic import op
 from webapp.db.migrations.append_only import protect, release
 
 revision = "r0021"
-down_revision = "r0024"
+down_revision = "r0019"
 branch_labels = None
 depends_on = None
 

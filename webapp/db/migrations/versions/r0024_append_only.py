@@ -6,11 +6,20 @@ from alembic import op
 from webapp.db.migrations.append_only import protect, release
 
 revision = "r0024"
-down_revision = "r0019"
+down_revision = "r0023"
 branch_labels = None
 depends_on = None
 
-TABLES = ("run_event", "event", "consent", "consent_end", "confirmation", "agreement_signature", "rule_change")
+TABLES = (
+    "run_event",
+    "event",
+    "consent",
+    "consent_end",
+    "confirmation",
+    "agreement_signature",
+    "rule_change",
+    "identity_event",
+)
 
 
 def upgrade() -> None:
