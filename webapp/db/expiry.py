@@ -113,10 +113,12 @@ class Expiry:
         return self._old(row, or_(col(row.ended_at) < before, col(row.until) < before.date()))
 
     def _browsers(self, before: datetime) -> int:
-        return self._old(tables.PushSubscription, col(tables.PushSubscription.created_at) < before)
+        known = self._old(tables.KnownDevice, col(tables.KnownDevice.used_at) < before)
+        return known + self._old(tables.PushSubscription, col(tables.PushSubscription.created_at) < before)
 
     def _audit(self, before: datetime) -> int:
         reads = self._old(tables.PlaceRead, col(tables.PlaceRead.starts) < before)
+        reads += self._old(tables.IdentityEvent, col(tables.IdentityEvent.at) < before)
         return reads + self._old(tables.RefusedAccess, col(tables.RefusedAccess.starts) < before)
 
     def forget_schedule(self, upload_id: str) -> None:
@@ -344,6 +346,11 @@ _OF_RESIDENT: tuple[tuple[type[SQLModel], str], ...] = (
     (tables.Reach, "user_id"),
     (tables.PushSubscription, "user_id"),
     (tables.LineLink, "user_id"),
+    (tables.Passkey, "user_id"),
+    (tables.SecondFactor, "user_id"),
+    (tables.RecoveryCode, "user_id"),
+    (tables.KnownDevice, "user_id"),
+    (tables.IdentityEvent, "user_id"),
 )
 _WRITTEN: tuple[tuple[type[SQLModel], str], ...] = (
     (tables.AlertStep, "note"),

@@ -30,7 +30,11 @@ class PersonRecords:
         ridden = and_(col(event.run_id) == booking.run_id, col(event.ride_id) == booking.ride_id)
         helped = or_(col(proxy.rider_id) == user_id, col(proxy.helper_id) == user_id)
         found = {
-            "account": self._all(select(tables.User).where(tables.User.id == user_id)),
+            "account": [
+                *self._all(select(tables.User).where(tables.User.id == user_id)),
+                *self._all(select(tables.KnownDevice).where(tables.KnownDevice.user_id == user_id)),
+                *self._all(select(tables.IdentityEvent).where(tables.IdentityEvent.user_id == user_id)),
+            ],
             "paper": self._all(select(tables.RiderProfile).where(tables.RiderProfile.user_id == user_id)),
             "groups": self._all(select(tables.GroupRecord).where(tables.GroupRecord.user_id == user_id)),
             "places": self._all(select(tables.SavedPlace).where(tables.SavedPlace.owner_id == user_id)),

@@ -911,24 +911,6 @@ class Erasure(SQLModel, table=True):
     reason: str = Field(primary_key=True)
 
 
-APPEND_ONLY = (
-    RunEvent,
-    Event,
-    Consent,
-    ConsentEnd,
-    Confirmation,
-    AgreementSignature,
-    RuleChange,
-    IdentityEvent,
-    PlaceRead,
-    ErasedPerson,
-)
-"""Tables whose rows the database itself lets nobody change or delete, but for an erasure (see `Erasure`)."""
-
-METADATA = SQLModel.metadata
-"""Every table of the records, for the migrations."""
-
-
 class Passkey(SQLModel, table=True):
     """A passkey (WebAuthn) of somebody who works here. id: that of the credential, base64url.
 
@@ -1000,3 +982,21 @@ class IdentityEvent(SQLModel, table=True):
     kind: str
     by: str = ""
     at: datetime = _instant()
+
+
+APPEND_ONLY = (
+    RunEvent,
+    Event,
+    Consent,
+    ConsentEnd,
+    Confirmation,
+    AgreementSignature,
+    RuleChange,
+    IdentityEvent,
+    PlaceRead,
+    ErasedPerson,
+)
+"""Tables whose rows the database itself lets nobody change or delete, but for an erasure (see `Erasure`)."""
+
+METADATA = SQLModel.metadata
+"""Every table of the records, for the migrations."""

@@ -17,7 +17,7 @@ from webapp.services.accounts import ROLES
 from webapp.services.errors import Conflict, Invalid
 from webapp.services.passkeys import Site
 from webapp.views.auth import device, enter, half_in, leave, prove_again, with_fresh_proof
-from webapp.views.shared import error_text, inside, needs, on_shared_tablet, sign_in_page, town, words
+from webapp.views.shared import anybody, error_text, inside, needs, on_shared_tablet, sign_in_page, town, words
 
 P = ParamSpec("P")
 pages = Blueprint("factors", __name__)
@@ -54,6 +54,7 @@ def site() -> Site | None:
 
 
 @pages.get("/second-factor")
+@anybody
 def ask() -> ResponseReturnValue:
     """Ask for a second factor after the password, or again before something dangerous."""
     who = _who_is_asked()
@@ -61,6 +62,7 @@ def ask() -> ResponseReturnValue:
 
 
 @pages.post("/second-factor")
+@anybody
 def answer() -> ResponseReturnValue:
     """Try a code of the app, a recovery code, or, of whoever has neither, the password again."""
     who = _who_is_asked()
@@ -82,12 +84,14 @@ def answer() -> ResponseReturnValue:
 
 
 @pages.post("/passkey/options")
+@anybody
 def options() -> ResponseReturnValue:
     """Give a browser what it needs to show one of its passkeys."""
     return _json(*passkeys.ask_to_show(town(), _site(), peer=peer()))
 
 
 @pages.post("/passkey")
+@anybody
 def use_passkey() -> ResponseReturnValue:
     """Sign in by a passkey alone, or show one before something dangerous."""
     who = _who_is_asked()
