@@ -28,6 +28,7 @@ TRIALS: tuple[str, ...] = (
     "answers",
     "access",
     "identity",
+    "privacy",
     "api",
     "files",
     "clocks",

@@ -40,11 +40,11 @@ from tests.webapp.hostile_files import TAKEN, cases
 from tests.webapp.schedule_samples import sheet
 from tests.webapp.test_confined import HEAVY, UNLIMITED
 from webapp import demo
+from webapp.apart import Limits
 from webapp.app import create_app
 from webapp.config import Settings
 from webapp.db import tables
 from webapp.files.confined import read_confined
-from webapp.files.reader import Limits
 from webapp.town import Town, open_town
 
 LONGEST = 10.0

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from matching.model import Load, Ride, Stop, Window
 from routing.times import Place
 from tests.webapp import wishes
 from tests.webapp.conftest import Clock
-from tests.webapp.small_town import EIGHT, MINUTE, MONDAY, QUICK, RESSU, school_bus
+from tests.webapp.small_town import EIGHT, KAMP, LIISANKATU, MINUTE, MONDAY, QUICK, RESSU, school_bus
 from tests.webapp.visitor import PASSWORD
 from webapp.db import tables
 from webapp.db.store import Door, RunHead
@@ -23,13 +24,21 @@ DOOR = Place(60.172417, 24.949173)
 """Where the resident lives; nothing else of the small town is there."""
 CHILD_DOOR = Place(60.173829, 24.950391)
 
-RESIDENT = ("Zebulon Kanarialintu", "zebulon.kanaria@example.org", "+358 44 9876543", "Kanariankuja 77", "Munkkikoti")
+RESIDENT = (
+    "Zebulon Kanarialintu",
+    "zebulon.kanaria@example.org",
+    "+358 44 9876543",
+    "Paperikuja 12",
+    "Munkkikoti",
+    "Kanariankuja 77",
+)
 CHILD = ("Kvitterina Sirkutin", "Sirkuttajankatu 66")
 GUARDIAN = ("Huoltaja Sirkutin", "huoltaja.sirkutin@example.org", "+358 45 1234987")
 NOTE = "Kuiskattu huomautus"
 OPINION = "Riemastuttava matka"
+REMARK = "Kuljettajan kirjaus"
 PLACES = (str(DOOR.lat), str(DOOR.lon), str(CHILD_DOOR.lat), str(CHILD_DOOR.lon))
-OF_RESIDENT = (*RESIDENT, NOTE, OPINION)
+OF_RESIDENT = (*RESIDENT, NOTE, OPINION, REMARK)
 OF_CHILD = (*CHILD, CODE)
 EVERYTHING = (*OF_RESIDENT, *OF_CHILD, *GUARDIAN)
 
@@ -84,15 +93,15 @@ def live(town: Town, clock: Clock) -> str:
     who = resident(town)
 
     def write(door: Door) -> None:
-        profile = {"reading": RESIDENT[0], "address": RESIDENT[3], "note": NOTE, "consent_on": MONDAY}
+        profile: dict[str, Any] = {"reading": RESIDENT[0], "address": RESIDENT[3], "note": NOTE, "consent_on": MONDAY}
         door.put(tables.RiderProfile(user_id=who, **profile, entered_by=desk(town), entered_at=door.now()))
-        place = {"label": RESIDENT[4], "name": RESIDENT[3], "lat": DOOR.lat, "lon": DOOR.lon}
+        place: dict[str, Any] = {"label": RESIDENT[4], "name": RESIDENT[5], "lat": DOOR.lat, "lon": DOOR.lon}
         door.put(tables.SavedPlace(id="munkki", owner_id=who, **place, created_at=door.now()))
         door.put(tables.Reach(user_id=who, channels=["email"]))
         door.put(tables.LineLink(user_id=who, line_id="U-zebulon", code="zebucode", code_at=door.now()))
         browser = {"endpoint": "https://fcm.googleapis.com/zebulon", "p256dh": "x", "auth": "y"}
         door.put(tables.PushSubscription(id="browser", user_id=who, **browser, created_at=door.now()))
-        step = {"alert": "x", "step": "note", "grade": 1, "note": f"{NOTE}: {RESIDENT[0]} ringed"}
+        step: dict[str, Any] = {"alert": "x", "step": "note", "grade": 1, "note": f"{REMARK}: {RESIDENT[0]} ringed"}
         alert = tables.AlertStep(
             id="step", operator_id="school", service_date=MONDAY, **step, user_id=desk(town), at=door.now()
         )
@@ -103,10 +112,10 @@ def live(town: Town, clock: Clock) -> str:
         town, Subject(resident=who), "sukulainen@example.org", NEWS, starts=MONDAY, ends=None, basis="self", actor=who
     )
     family.give(town, own)
-    proxies.name(town, who, "neighbour@example.org", actor=who)
+    proxies.name(town, who, GUARDIAN[1], actor=who)
     row = booking.start(town, who, actor=who)
-    booking.answer_place(town, row.id, end="origin", label=RESIDENT[4], place=wishes.LIISANKATU)
-    booking.answer_place(town, row.id, end="destination", label=RESIDENT[3], place=wishes.KAMP)
+    booking.answer_place(town, row.id, end="origin", label=RESIDENT[5], place=LIISANKATU)
+    booking.answer_place(town, row.id, end="destination", label="Kauppa", place=KAMP)
     booking.answer_when(town, row.id, day=MONDAY, depart=EIGHT - 10 * MINUTE)
     booking.answer_who(town, row.id, people=1, wheelchairs=0, max_walk=300)
     made = booking.book(town, wishes.token_of(booking.ask(town, row.id)), key="canary", actor=who)
@@ -122,11 +131,11 @@ def live(town: Town, clock: Clock) -> str:
         wishes.tap(town, made.run_id, at, kind, made.ride_id)
         assert stop
     note = driving.Tap(
-        f"note-{made.id}", made.run_id, "", "note", clock(), ride=made.ride_id, text=f"{RESIDENT[0]}: {NOTE}"
+        f"note-{made.id}", made.run_id, "", "note", clock(), ride=made.ride_id, text=f"{RESIDENT[0]}: {REMARK}"
     )
     driving.record(town, note, operator="school", actor="driver")
     clock.forward(3600)
-    feedback.say(town, made.id, rating=5, words=f"{OPINION}, {RESIDENT[0]}", actor=who)
+    feedback.say(town, made.id, rating=5, words=OPINION, actor=who)
     return made.id
 
 

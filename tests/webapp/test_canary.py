@@ -3,6 +3,8 @@
 import logging
 import re
 from collections.abc import Iterator
+from datetime import datetime
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -31,6 +33,7 @@ FIELDS = {
     "member": dict(zip(disclosure.MEMBER, (canary.CHILD[0], canary.CODE, canary.CHILD[1]), strict=True)),
     "guardian": dict(zip(disclosure.GUARDIAN, canary.GUARDIAN, strict=True)),
 }
+WHILE_BOTH_RUNS_ARE_OPEN = datetime(2026, 11, 23, 6, 30)
 PARTS = re.compile(r"<(?:[^:<>]+:)?([a-z_]+)>")
 
 
@@ -43,6 +46,7 @@ def trip(town: Town, clock: Clock) -> str:
     )
     other.password = QUICK.hash(PASSWORD)
     town.store.commit(lambda door: door.put(other))
+    clock.now = WHILE_BOTH_RUNS_ARE_OPEN
     return made
 
 
@@ -113,8 +117,13 @@ def test_no_page_shows_a_role_more_of_a_person_than_the_table_says(
 
 def test_a_page_that_leaks_is_found(site: Flask, town: Town, trip: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: a handler that shows one name too much."""
-    monkeypatch.setitem(site.view_functions, "rules.overview", lambda: f"<p>{canary.GUARDIAN[2]}</p>")
-    assert ("/town/rules", "guardian", "phone") in leaks("stranger", crawled(site, town, trip, "stranger"))
+
+    @wraps(site.view_functions["resident.helpers.show"])
+    def leak() -> str:
+        return f"<p>{canary.GUARDIAN[2]}</p>"
+
+    monkeypatch.setitem(site.view_functions, "resident.helpers.show", leak)
+    assert ("/helpers", "guardian", "phone") in leaks("neighbour", crawled(site, town, trip, "neighbour"))
 
 
 def test_a_fault_tells_nothing_of_anybody(
@@ -139,7 +148,6 @@ def test_flasks_own_log_of_a_fault_would_tell(
 ) -> None:
     """Negative control: the words of an exception get into the log unless it is written without them."""
     monkeypatch.setattr(site, "log_exception", lambda exc: Flask.log_exception(site, exc))
-    test_a_fault_tells_nothing_of_anybody.__globals__["_"] = None
     monkeypatch.setitem(site.config, "PROPAGATE_EXCEPTIONS", False)
 
     def fail(*_: object, **__: object) -> None:
@@ -155,7 +163,7 @@ def test_flasks_own_log_of_a_fault_would_tell(
 def test_no_subject_and_no_push_text_names_anybody(town: Town, trip: str) -> None:
     with town.store.read() as records:
         rows = records.list_outbox("waiting", "sent", "dead", "letter")
-    assert len(rows) > 3 and trip
+    assert len(rows) > 1 and trip
     subjects = {wording.subject(row.kind, language) for row in rows for language in ("en", "fi", "ja", "ko", "sv")}
     texts = {messages.plain(town, row, "en") for row in rows}
     assert canary.hits({"said": "\n".join([*subjects, *texts])}, canary.EVERYTHING) == []
@@ -192,11 +200,11 @@ def test_every_page_of_staff_says_whether_it_shows_places(site: Flask) -> None:
 def test_each_reading_of_a_childs_place_is_written_down_once(town: Town, clock: Clock, trip: str, site: Flask) -> None:
     driver = Visitor(site).sign_in("driver")
     for _ in range(3):
-        driver.get(f"/drive/{canary.RUN}-23/manifest")
+        driver.browser.get(f"/drive/{canary.RUN}-23/manifest")
     read = access_log.read_member(town, "school", canary.CODE)
     assert [(one.name, one.purpose) for one in read] == [("Driver Testi", "driver.live_manifest")] and trip
     clock.forward(16 * 60)
-    driver.get(f"/drive/{canary.RUN}-23/manifest")
+    driver.browser.get(f"/drive/{canary.RUN}-23/manifest")
     assert len(access_log.read_member(town, "school", canary.CODE)) == 2
     stored = canary.dumped(town)["place_read"]
     assert canary.hits({"place_read": stored}, canary.EVERYTHING) == []

@@ -8,6 +8,7 @@ from sqlalchemy import event
 from tests.webapp import canary
 from tests.webapp.conftest import Clock
 from tests.webapp.small_town import MONDAY
+from webapp.db import expiry, tables
 from webapp.db.expiry import EXPIRED
 from webapp.services import erasing, ledger, planning, retention
 from webapp.services.errors import Conflict, NotFound
@@ -66,6 +67,39 @@ def test_an_erased_resident_is_nowhere_any_more(town: Town, lived: str, tmp_path
     assert canary.hits(canary.files(tmp_path), words) == []
     assert ledger.day_ledger(town, MONDAY) == counted and planning.verify(town)[1] == []
     assert canary.trip_of(town, lived).pickup_label == ""
+
+
+BY_WHOM = {
+    ("absent_day", "entered_by"),
+    ("agreement", "drafted_by"),
+    ("agreement", "withdrawn_by"),
+    ("agreement_signature", "user_id"),
+    ("alert_step", "user_id"),
+    ("confirmation", "user_id"),
+    ("driver_pin", "set_by"),
+    ("driver_pin", "user_id"),
+    ("rule_change", "decided_by"),
+    ("rule_trial", "started_by"),
+    ("steering", "created_by"),
+    ("steering", "done_by"),
+    ("steering", "undone_by"),
+    ("tablet", "enrolled_by"),
+    ("upload", "user_id"),
+}
+"""What staff did: an id that leads to nobody once somebody is erased."""
+EMPTIED = {"booking", "request", "consent", "consent_end", "feedback", "outbox", "proxy", "series"}
+
+
+def test_every_table_that_names_a_person_is_erased_or_said_to_keep_an_id() -> None:
+    erased = {str(table.__tablename__) for table, _ in expiry._OF_RESIDENT} | EMPTIED
+    named = {
+        (table.name, column.name)
+        for table in tables.METADATA.sorted_tables
+        for column in table.columns
+        for key in column.foreign_keys
+        if key.target_fullname == "user.id"
+    }
+    assert {(table, column) for table, column in named if table not in erased} - BY_WHOM == set()
 
 
 def test_erasing_again_changes_nothing(town: Town, lived: str) -> None:

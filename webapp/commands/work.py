@@ -23,9 +23,12 @@ def work(lease: float) -> None:
 
     Example: noriai work
     """
-    from webapp import working
+    from webapp import logs, production, working
 
-    live = LiveTown(open_town(read_settings()))
+    settings = read_settings()
+    production.refuse_unsafe(settings, [])
+    logs.write_to(form=settings.log)
+    live = LiveTown(open_town(settings))
     click.echo("Working (Ctrl+C ends it)", err=True)
     working.work(live, lasts=lease)
     live.now().store.close()

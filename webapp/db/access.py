@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
@@ -83,7 +84,7 @@ class AccessRecords:
         """List the service dates before one that still have trips, requests or notes of staff, earliest first."""
         found: set[date] = set()
         for table in _OF_DAY:
-            day = col(table.service_date)  # type: ignore[attr-defined]
+            day: Any = col(table.service_date)
             found.update(self._session.exec(select(day).where(day < before).distinct()))
         return sorted(one for one in found if one)
 
@@ -95,7 +96,8 @@ class AccessRecords:
 
     def list_past_dates(self) -> list[date]:
         """List the service dates of which only figures are left, earliest first."""
-        return list(self._session.exec(select(PastDay.service_date).order_by(col(PastDay.service_date))))
+        day = col(PastDay.service_date)
+        return list(self._session.exec(select(day).order_by(day)))
 
     def count_past_residents(self, operator: str, runs: Iterable[str], first: date, last: date) -> int:
         """Count the residents whom an operator's runs carried that have left the records."""

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, delete, func, null, or_, select, update
-from sqlmodel import Session, SQLModel, col
+from sqlalchemy import ColumnElement, String, cast, delete, func, null, or_, update
+from sqlmodel import Session, SQLModel, col, select
 
 from webapp.db import tables
 
@@ -113,10 +113,12 @@ class Expiry:
         return self._old(row, or_(col(row.ended_at) < before, col(row.until) < before.date()))
 
     def _browsers(self, before: datetime) -> int:
-        return self._old(tables.PushSubscription, col(tables.PushSubscription.created_at) < before)
+        known = self._old(tables.KnownDevice, col(tables.KnownDevice.used_at) < before)
+        return known + self._old(tables.PushSubscription, col(tables.PushSubscription.created_at) < before)
 
     def _audit(self, before: datetime) -> int:
         reads = self._old(tables.PlaceRead, col(tables.PlaceRead.starts) < before)
+        reads += self._old(tables.IdentityEvent, col(tables.IdentityEvent.at) < before)
         return reads + self._old(tables.RefusedAccess, col(tables.RefusedAccess.starts) < before)
 
     def forget_schedule(self, upload_id: str) -> None:
@@ -135,13 +137,13 @@ class Expiry:
         booked = select(tables.Booking.id).where(col(tables.Booking.run_id).in_(ids))
         gone = self._leave(tables.Feedback, col(tables.Feedback.booking_id).in_(booked))
         for table in _OF_RUN:
-            gone += self._leave(table, col(table.run_id).in_(ids))  # type: ignore[attr-defined]
+            gone += self._leave(table, col(table.run_id).in_(ids))
         gone += self._leave(tables.Run, col(tables.Run.service_date) == day)
         row = tables.Request
         held = (select(tables.Series.request_id), select(tables.Booking.request_id))
         gone += self._leave(row, col(row.service_date) == day, *(col(row.id).not_in(one) for one in held))
-        for table in (tables.AbsentDay, tables.AlertStep, tables.Steering):
-            gone += self._leave(table, col(table.service_date) == day)  # type: ignore[attr-defined]
+        for other in (tables.AbsentDay, tables.AlertStep, tables.Steering):
+            gone += self._leave(other, col(other.service_date) == day)
         if self._session.get(tables.PastDay, day) is None:
             self._session.add(past)
             self._session.add_all(runs)
@@ -222,14 +224,14 @@ class Expiry:
         for run_id, ride_id, *stops in rides:
             done["event"] = done.get("event", 0) + self._forget_ride(run_id, ride_id)
             stop = tables.RunStop
-            private = (col(stop.run_id) == run_id, col(stop.id).in_(stops), col(stop.private))
+            private = (col(stop.run_id) == run_id, col(stop.id).in_(stops), col(stop.private).is_(True))
             done["run_stop"] = done.get("run_stop", 0) + self._blank(stop, *private, label="")
         done["run_ride"] = self._blank(ride, col(ride.run_id).in_(own), col(ride.member) == code, member="")
         consent = tables.Consent
         whose = (col(consent.operator_id) == operator_id, col(consent.member) == code)
         done |= self._erase_consents(*whose)
         for table in (tables.Guardian, tables.AbsentDay):
-            of_member = (col(table.operator_id) == operator_id, col(table.member) == code)  # type: ignore[attr-defined]
+            of_member = (col(table.operator_id) == operator_id, col(table.member) == code)
             done[str(table.__tablename__)] = self._leave(table, *of_member)
         done |= self._erase_words([name] if len(name) >= SHORTEST_WORD else [], "")
         done["place_read"] = self._leave(
@@ -305,8 +307,8 @@ class Expiry:
             named = [col(row.text).icontains(word, autoescape=True) for word in said]
             done["event"] = self._leave(row, col(row.kind) == "note", or_(*named))
         if phone:
-            row = tables.RiderProfile
-            done["rider_profile"] = self._blank(row, col(row.helper_phone) == phone, helper_phone="", helper_name="")
+            helped = col(tables.RiderProfile.helper_phone) == phone
+            done["rider_profile"] = self._blank(tables.RiderProfile, helped, helper_phone="", helper_name="")
         return done
 
 
@@ -344,6 +346,11 @@ _OF_RESIDENT: tuple[tuple[type[SQLModel], str], ...] = (
     (tables.Reach, "user_id"),
     (tables.PushSubscription, "user_id"),
     (tables.LineLink, "user_id"),
+    (tables.Passkey, "user_id"),
+    (tables.SecondFactor, "user_id"),
+    (tables.RecoveryCode, "user_id"),
+    (tables.KnownDevice, "user_id"),
+    (tables.IdentityEvent, "user_id"),
 )
 _WRITTEN: tuple[tuple[type[SQLModel], str], ...] = (
     (tables.AlertStep, "note"),

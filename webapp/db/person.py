@@ -1,6 +1,6 @@
 """Read all that the records hold of one person, table by table."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import and_, or_
 from sqlmodel import Session, SQLModel, col, select
@@ -14,7 +14,7 @@ class PersonRecords:
 
     _session: Session
 
-    def list_known_of_resident(self, user_id: str) -> dict[str, Sequence[SQLModel]]:
+    def list_known_of_resident(self, user_id: str) -> dict[str, list[SQLModel]]:
         """Map each class of data to the rows about a resident, those that ended too."""
         booking, consent, proxy = tables.Booking, tables.Consent, tables.Proxy
         user = self._session.get(tables.User, user_id)
@@ -30,7 +30,11 @@ class PersonRecords:
         ridden = and_(col(event.run_id) == booking.run_id, col(event.ride_id) == booking.ride_id)
         helped = or_(col(proxy.rider_id) == user_id, col(proxy.helper_id) == user_id)
         found = {
-            "account": self._all(select(tables.User).where(tables.User.id == user_id)),
+            "account": [
+                *self._all(select(tables.User).where(tables.User.id == user_id)),
+                *self._all(select(tables.KnownDevice).where(tables.KnownDevice.user_id == user_id)),
+                *self._all(select(tables.IdentityEvent).where(tables.IdentityEvent.user_id == user_id)),
+            ],
             "paper": self._all(select(tables.RiderProfile).where(tables.RiderProfile.user_id == user_id)),
             "groups": self._all(select(tables.GroupRecord).where(tables.GroupRecord.user_id == user_id)),
             "places": self._all(select(tables.SavedPlace).where(tables.SavedPlace.owner_id == user_id)),
@@ -59,7 +63,7 @@ class PersonRecords:
         self._session.expunge_all()
         return found
 
-    def list_known_of_member(self, operator_id: str, code: str) -> dict[str, Sequence[SQLModel]]:
+    def list_known_of_member(self, operator_id: str, code: str) -> dict[str, list[SQLModel]]:
         """Map each class of data to the rows about an operator's member."""
         run, ride, event, consent = tables.Run, tables.RunRide, tables.Event, tables.Consent
         mine = (run.operator_id == operator_id, ride.member == code)
@@ -93,5 +97,5 @@ class PersonRecords:
         self._session.expunge_all()
         return found
 
-    def _all(self, chosen: SelectOfScalar[SQLModel]) -> list[SQLModel]:
+    def _all(self, chosen: SelectOfScalar[Any]) -> list[SQLModel]:
         return list(self._session.exec(chosen))

@@ -226,6 +226,7 @@ class Consent(SQLModel, table=True):
     operator_id, member or subject_id: of whom. user_id: who is told, where that is somebody who signs in; else email.
     kinds: of services.wording.NEWS. starts, ends: first and last service date. basis: "paper" (it lies with the
     operator), "self" (the resident said so here) or "records" (it was in the records before there were consents).
+    text: version of what they were shown, or signed.
     """
 
     id: str = Field(primary_key=True)
@@ -240,6 +241,7 @@ class Consent(SQLModel, table=True):
     basis: str
     given_by: str | None = Field(default=None, foreign_key="user.id")
     given_at: datetime = _instant()
+    text: str = Field(default="1", sa_column_kwargs=_column("'1'"))
 
 
 class ConsentEnd(SQLModel, table=True):

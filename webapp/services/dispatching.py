@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
-from matching.model import Broken, Run
+from matching.model import Broken, Ride, Run
 from matching.promises import broken
 from matching.schedule import Visit, free_seats, timetable
 from webapp.db import tables
@@ -35,11 +35,13 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A booking on an operator's own run, with its rider's name."""
+    """A booking on an operator's own run, with its rider's name; its stops as their vehicle's driver calls them."""
 
     booking: tables.Booking
     name: str
     people: int
+    origin: str
+    destination: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +180,19 @@ def _sheet(
     labels: Mapping[str, tuple[str, bool]],
     booked: Sequence[tuple[tables.Booking, str]],
 ) -> RunSheet:
-    people = {ride.id: ride.party.people for ride in run.rides}
+    rides = {ride.id: ride for ride in run.rides}
+    said = {stop: label for stop, (label, _) in labels.items()}
     return RunSheet(
         head=head,
         run=run,
         visits=timetable(run, town.roads),
-        labels={stop: label for stop, (label, _) in labels.items()},
-        bookings=tuple(Booked(row, name, people.get(row.ride_id, 1)) for row, name in booked),
+        labels=said,
+        bookings=tuple(_booked_ride(row, name, rides.get(row.ride_id), said) for row, name in booked),
         faults=tuple(broken(run, town.roads)),
     )
+
+
+def _booked_ride(row: tables.Booking, name: str, ride: Ride | None, labels: Mapping[str, str]) -> Booked:
+    if ride is None:
+        return Booked(row, name, 1, "", "")
+    return Booked(row, name, ride.party.people, labels.get(ride.pickup, ""), labels.get(ride.dropoff, ""))

@@ -212,17 +212,20 @@ def _changes(before: Run, run: Run, visits: Sequence[Visit], people: _People) ->
         for one in visit.boarding
         if one.ride not in known
     ]
-    went = [_gone(run, ride, people) for ride in sorted(known - rides)]
+    labels = {visit.stop: visit.label for visit in visits}
+    at = {ride.id: labels.get(ride.pickup, "") for ride in before.rides}
+    went = [_gone(run, ride, people, at[ride]) for ride in sorted(known - rides)]
     return (*went, *came) or (Change("plan"),)
 
 
-def _gone(run: Run, ride: str, people: _People) -> Change:
+def _gone(run: Run, ride: str, people: _People, label: str) -> Change:
+    """Say that somebody left a run; label: of their stop if the vehicle still goes there."""
     booking = people.bookings.get(ride)
     if any(one.id == ride for one in run.absent):
         return Change("absent", people.names[ride])
     if booking is None:
         return Change("went", people.names.get(ride, ""))
-    return Change("went", people.names[ride], booking.pickup, booking.pickup_label)
+    return Change("went", people.names[ride], booking.pickup, label)
 
 
 def _last(run: Run, taps: Sequence[tables.Event], names: dict[str, str]) -> LastTap | None:

@@ -35,6 +35,8 @@ MOST_TOLD = 3
 """How often the same is told of one ride, however often it is corrected."""
 MOST_DELAYS = 2
 """A delay is told once, and once more when it has doubled."""
+TEXT = "1"
+"""Version of the words of the consent, on the page and on paper: count on when either says something else."""
 MOST_OWN = 5
 """People whom a resident may let be told of the own trips."""
 
@@ -153,6 +155,7 @@ def draft(
         basis=basis,
         given_by=actor,
         given_at=town.clock(),
+        text=TEXT,
     )
 
 

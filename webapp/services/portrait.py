@@ -38,7 +38,9 @@ SECTIONS: Mapping[str, str] = {
     "readers": lazy("Who looked at where you travel"),
 }
 """What a person is told, in this order; a section without anything is left out of the page."""
-SECRETS = frozenset({"password", "fs_uniquifier", "pin", "link", "p256dh", "auth", "key", "request_hash", "code_at"})
+SECRETS = frozenset(
+    {"password", "fs_uniquifier", "pin", "link", "p256dh", "auth", "key", "request_hash", "code_at", "device"}
+)
 """Columns that tell nothing of a person, and open something."""
 
 

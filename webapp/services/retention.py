@@ -41,8 +41,8 @@ LIMITS = (
     Limit("cards", 90, "cards since they were withdrawn"),
     Limit("consents", 365, "consents since they ended"),
     Limit("helpers", 365, "who acted for whom, since it ended"),
-    Limit("browsers", 365, "browsers that show messages, unless they are named anew"),
-    Limit("audit", 365, "who looked at whose places, and what was refused"),
+    Limit("browsers", 365, "browsers that show messages, and those in which somebody was signed in"),
+    Limit("audit", 365, "who looked, what was refused, and what changed of how people sign in"),
 )
 """Each class of data. Codes and counts leave before what names the people whom they were for."""
 SCHEDULES = next(limit for limit in LIMITS if limit.name == "schedules")

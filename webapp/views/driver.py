@@ -316,6 +316,8 @@ def change_text(change: Change, read: Manifest) -> str:
         return _("Absent today: %(name)s", name=change.name)
     if change.kind == "went" and change.label:
         return _("Booking cancelled: %(time)s %(place)s", time=clock, place=change.label)
+    if change.kind == "went" and clock:
+        return _("Booking cancelled: %(time)s", time=clock)
     return (
         _("Booking cancelled: the list has changed.")
         if change.kind == "went"

@@ -3,14 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
-from webapp.db.migrations.append_only import protect, release
-
 revision = "r0021"
 down_revision = "r0019"
 branch_labels = None
 depends_on = None
-
-KEPT = ("place_read", "erased_person")
 
 
 def upgrade() -> None:
@@ -58,11 +54,11 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("subject"),
     )
-    protect(*KEPT)
+    op.add_column("consent", sa.Column("text", sa.String(), nullable=False, server_default=sa.text("'1'")))
 
 
 def downgrade() -> None:
-    release(*KEPT)
+    op.drop_column("consent", "text")
     for table in ("erased_person", "past_run", "past_day"):
         op.drop_table(table)
     op.drop_index("ix_refused_access_starts", "refused_access")

@@ -19,6 +19,8 @@ TABLES = (
     "agreement_signature",
     "rule_change",
     "identity_event",
+    "place_read",
+    "erased_person",
 )
 
 
