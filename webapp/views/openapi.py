@@ -144,9 +144,7 @@ def _asked(handler: Callable[..., Any], kind: type[BaseException]) -> int:
     defaults = inspect.signature(handler).parameters.get("status")
     if defaults:
         return int(defaults.default)
-    if kind is Busy:
-        return int(HTTPStatus.SERVICE_UNAVAILABLE)
-    return 0
+    return {Busy: HTTPStatus.SERVICE_UNAVAILABLE, TooMany: HTTPStatus.TOO_MANY_REQUESTS}.get(kind, 0)
 
 
 def _operation(app: Flask, rule: Rule, path: str, method: str, answers: Mapping[type, int]) -> dict[str, Any]:
