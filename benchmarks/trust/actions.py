@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError
 
 from benchmarks import verifier
 from benchmarks.trust.findings import Bench, Finding
@@ -491,7 +492,6 @@ def run(bench: Bench) -> Iterator[Finding]:
             days = open_days(bench, url, seed=1)
             began = time.monotonic()
             done, violation = play(days, actions)
-            days.town.store.close()
             figure: dict[str, float | int | str | bool] = {
                 "actions": done,
                 "violations": int(bool(violation)),
@@ -501,8 +501,26 @@ def run(bench: Bench) -> Iterator[Finding]:
                 **({"violation": violation} if violation else {}),
             }
             yield Finding(2, "random actions, each judged", not violation, figure, database)
+            yield _history(days.town, database)
+            days.town.store.close()
             bench.say(str(dict(days.count.most_common())))
     yield from _control(bench)
+
+
+def _history(town: Town, database: str) -> Finding:
+    """Judge all revisions that were ever kept, and try to change or delete each kind of history by hand."""
+    judged, faults = planning.verify(town)
+    gaps = sum(one.broken.where == "history" for one in faults)
+    engine, changed = create_engine(town.settings.database_url), 0
+    for one in tables.APPEND_ONLY:
+        table = tables.METADATA.tables[str(one.__tablename__)]
+        same = {column.name: column for column in [*table.columns][:1]}
+        for statement in (table.delete(), table.update().values(same)):
+            with suppress(IntegrityError), engine.begin() as connection:
+                changed += max(0, connection.execute(statement).rowcount)
+    engine.dispose()
+    figure = {"revisions": judged, "gaps": gaps, "rows_changed_by_hand": changed}
+    return Finding(19, "history replays, and refuses to be changed", not (gaps or changed), figure, database)
 
 
 def _control(bench: Bench) -> Iterator[Finding]:
