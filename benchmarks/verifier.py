@@ -5,7 +5,7 @@ alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matching.model import Detour, Load, Need, Ride, Rule, Run, Stop
 from routing.times import TravelTimes
@@ -95,6 +95,10 @@ def _longest_paths(nodes: int, edges: Sequence[tuple[int, int, int]]) -> list[in
     return None
 
 
+def _sequence(stop: Stop) -> int:
+    return stop.sequence or 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     ride: Ride
@@ -111,14 +115,19 @@ class _Sweep:
         self.spans = [_Span(ride, place[ride.pickup], place[ride.dropoff]) for ride in run.rides]
         self.known = len(run.reached)
         self.begin, self.dwell = self._timed(run.stops, self.spans, run.reached)
-        users = [k for span in self.spans if span.ride.committed for k in (span.on, span.off)]
+        self.own = [span for span in self.spans if span.ride.committed and not span.ride.guest]
+        away = {stop for ride in run.absent for stop in (ride.pickup, ride.dropoff)}
+        users = [k for span in self.own for k in (span.on, span.off)]
+        users += [k for k, stop in enumerate(run.stops) if stop.sequence is not None and stop.id in away]
         self.first, self.last = (min(users), max(users)) if users else (0, len(run.stops) - 1)
+        taken_over = {k for span in self.spans if span.ride.guest for k in (span.on, span.off)}
+        self.kept = [k for k, stop in enumerate(run.stops) if stop.sequence is not None or k in taken_over]
 
     def _timed(
         self, stops: Sequence[Stop], spans: Sequence[_Span], reached: Sequence[int]
     ) -> tuple[list[int], list[int]]:
         """Give begin and dwell at each stop; node 0 is the begin of time, node k + 1 is stop k."""
-        dwell = [stop.dwell for stop in stops]
+        dwell = [stop.dwell + stop.held for stop in stops]
         for span in spans:
             dwell[span.on] += span.ride.dwell
             dwell[span.off] += span.ride.dwell
@@ -232,20 +241,26 @@ class _Sweep:
                 yield Rule.MAX_RIDE, span.ride.id, aboard - span.ride.max_ride
 
     def _delayed(self) -> Iterator[tuple[Rule, str, int]]:
-        """Tell where committed riders are later than on the run without residents, by more than is allowed."""
-        kept = [k for k, stop in enumerate(self.run.stops) if stop.sequence is not None]
-        number = {k: n for n, k in enumerate(kept)}
-        spans = [_Span(s.ride, number[s.on], number[s.off]) for s in self.spans if s.ride.committed]
-        alone, _ = self._timed([self.run.stops[k] for k in kept], spans, ())
-        for k in {kept[n] for span in spans for n in (span.on, span.off)}:
-            late = self.begin[k] - alone[number[k]] - self.run.policy.max_extra
+        """Tell where committed riders are later than on the schedule, by more than is allowed.
+
+        The schedule has no residents, no guests and no halts; who is absent rides, and no stop is skipped.
+        """
+        driven = [stop for stop in self.run.stops if stop.sequence is not None]
+        stops = [replace(stop, held=0) for stop in sorted((*driven, *self.run.skipped), key=_sequence)]
+        number = {stop.id: n for n, stop in enumerate(stops)}
+        own = [ride for ride in (*self.run.rides, *self.run.absent) if ride.committed and not ride.guest]
+        spans = [_Span(ride, number[ride.pickup], number[ride.dropoff]) for ride in own]
+        alone, _ = self._timed(stops, spans, ())
+        for k in sorted({k for span in self.own for k in (span.on, span.off)}):
+            stop = self.run.stops[k].id
+            late = self.begin[k] - alone[number[stop]] - self.run.policy.max_extra
             if k >= self.known and late > 0:
-                yield Rule.EXTRA, self.run.stops[k].id, late
+                yield Rule.EXTRA, stop, late
 
     def _off_the_road(self) -> Iterator[tuple[Rule, str, int]]:
         """Tell which added stops lie where the policy has none, and how much farther the scheduled part is driven."""
         policy, stops = self.run.policy, self.run.stops
-        added = [k for k, stop in enumerate(stops) if stop.sequence is None]
+        added = [k for k in range(len(stops)) if k not in self.kept]
         inside = [k for k in added if self.first < k < self.last]
         if not policy.deadhead:
             yield from ((Rule.DEADHEAD, stops[k].id, 0) for k in added if k not in inside)
@@ -260,10 +275,10 @@ class _Sweep:
             yield Rule.DETOUR, stops[self.last].id, sum(farther.values()) - policy.max_detour
 
     def _farther(self) -> Iterator[tuple[str, int]]:
-        """Give the driving that added stops cost between two neighbours of the schedule, by the latter's id."""
+        """Give the driving that added stops cost between two neighbours that are kept, by the latter's id."""
         stops, start = self.run.stops, self.first
         for k in range(self.first + 1, self.last + 1):
-            if stops[k].sequence is not None:
+            if k in self.kept:
                 driven = sum(self._drive(stops[m], stops[m + 1]) for m in range(start, k))
                 yield stops[k].id, driven - self._drive(stops[start], stops[k])
                 start = k
