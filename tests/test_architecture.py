@@ -191,7 +191,6 @@ FLOORS = {
         "webapp.services.rights",
     ],
     27: [
-        "webapp.views.openapi",
         "webapp.services.papers",
         "webapp.services.family",
         "webapp.services.arriving",
@@ -214,6 +213,7 @@ FLOORS = {
         "webapp.services.call_backs",
     ],
     29: [
+        "webapp.views.openapi",
         "webapp.working",
         "webapp.doctoring",
         "webapp.services.board",

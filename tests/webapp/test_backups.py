@@ -101,7 +101,7 @@ def test_what_may_have_been_sent_is_held_until_somebody_decides(
     dropped(done)
     sent = []
 
-    def deliver(_town: Town, row: tables.Outbox) -> int:
+    def deliver(_town: Town, row: tables.Outbox, _silent: set[str]) -> int:
         sent.append(row.id)
         return 1
 

@@ -546,7 +546,7 @@ def test_signing_in_with_a_password_leads_to_no_other_site(open_site: Flask) -> 
 
 def test_a_forged_forwarded_address_escapes_no_limit_unless_a_proxy_is_there(mailing: Town) -> None:
     def refused(proxies: int) -> list[int]:
-        settings = replace(mailing.settings, proxies=proxies)
+        settings = replace(mailing.settings, proxies=proxies, address="")
         visitor = Visitor(create_app(town=replace(mailing, settings=settings)))
         seen = []
         for n in range(6):

@@ -249,7 +249,8 @@ def _meet_device(row: tables.User, *, noted: bool) -> None:
 
 def _keep_device(response: Response) -> Response:
     if "device" in g:
-        life, safe = signin.DEVICE_LIFE, town().settings.https
+        safe = town().settings.https
+        life = None if "seen" in session else signin.DEVICE_LIFE  # a phone that others use forgets when it is closed
         response.set_cookie(device_cookie(), g.device, max_age=life, httponly=True, samesite="Lax", secure=safe)
     return response
 
@@ -269,6 +270,8 @@ def stay(*, own: bool) -> None:
     session.permanent = own
     if own:
         session.pop("seen", None)
+        if device():
+            g.device = device()
     else:
         session["seen"] = _now()
 

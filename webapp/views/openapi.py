@@ -24,6 +24,7 @@ from webapp.db.door import Door
 from webapp.db.records import Records
 from webapp.db.store import Busy, Store
 from webapp.services.errors import TooMany
+from webapp.views.shared import admission
 
 OURS = ("webapp.", "matching.", "routing.")
 SESSION = "session"
@@ -278,7 +279,10 @@ def _read_view(app: Flask, endpoint: str, answers: Mapping[type, int]) -> Found:
         found.fields.setdefault((where, name), {}).update(schema)
     blueprint = endpoint.rpartition(".")[0]
     found.leads = {f"{blueprint}{to}" if to.startswith(".") else to for to in _leads(code)}
-    found.roles = {role for one in (code, *guards) for role in _roles(one)}
+    admitted = admission(app.view_functions[endpoint])
+    if admitted and admitted.roles:
+        found.roles = {*admitted.roles}
+        found.statuses |= {302, 404}
     return found
 
 
@@ -334,12 +338,6 @@ def _guards(code: Code) -> Iterator[Code]:
             if isinstance(inner, ast.FunctionDef) and inner is not guard.node:
                 yield Code(guard.module, inner)
                 yield from _guards(Code(guard.module, inner))
-
-
-def _roles(code: Code) -> Iterator[str]:
-    for node in ast.walk(code.node):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "needs":
-            yield from (one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str))
 
 
 def _leads(code: Code) -> Iterator[str]:
