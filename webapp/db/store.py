@@ -142,11 +142,14 @@ class Store:
         self._database.close()
 
     @contextmanager
-    def read(self) -> Iterator[Records]:
-        """See one moment of the records; do not call `commit` before leaving. Raises Busy, Unavailable."""
+    def read(self, *, anew: bool = False) -> Iterator[Records]:
+        """See one moment of the records; do not call `commit` before leaving. Raises Busy, Unavailable.
+
+        anew: put every run together from its rows, whatever was read of it before.
+        """
         try:
             with self._database.snapshot() as connection, Session(connection, expire_on_commit=False) as session:
-                yield Records(session, self._timezone, self._kept_runs)
+                yield Records(session, self._timezone, None if anew else self._kept_runs)
         except PoolTimeout as late:
             metrics.database_failed(late)
             raise Busy("every connection is in use") from late

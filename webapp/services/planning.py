@@ -215,7 +215,7 @@ def verify(town: Town, day: date | None = None) -> tuple[int, list[Fault]]:
 
     What a schedule cannot keep by itself is its operator's to mend, and no fault while only its own riders are on it.
     """
-    with town.store.read() as records:
+    with town.store.read(anew=True) as records:
         ids = records.all_run_ids(day)
         histories = {run_id: records.history(run_id) for run_id in ids}
         current = {run_id: records.get_run(run_id) for run_id in ids}

@@ -62,7 +62,9 @@ def language() -> str:
     chosen = session.get("language")
     if chosen in LANGUAGES:
         return str(chosen)
-    return request.accept_languages.best_match(list(LANGUAGES)) or town().settings.language
+    if "asked_language" not in g:
+        g.asked_language = request.accept_languages.best_match(list(LANGUAGES)) or town().settings.language
+    return str(g.asked_language)
 
 
 def reading() -> tuple[str, str]:
