@@ -1,8 +1,9 @@
 """A request and the runs of its day become a few diverse offers, or the reason and the smallest change that helps."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 
 from matching import promises, schedule
 from matching.explain import nearest
@@ -68,16 +69,8 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A place not yet built, and the least burden that it can turn out to be."""
-
-    burden: int
-    place: Placement
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A place that was built and judged."""
+class _Built:
+    """A place that was built, and is not judged yet."""
 
     burden: int
     run: Run
@@ -109,27 +102,42 @@ def place(offer: Offer, request: TripRequest, run: Run, times: TravelTimes) -> R
     return None if new is None or promises.broken(new, times, before=run) else new
 
 
-def _best(request: TripRequest, fleet: Fleet) -> list[_Found]:
-    """Build and judge places by the least that they can burden, until no other one can be among the best."""
-    places = [place for r in fleet.on_the_road(request) for place in fleet.places(request, r, MOST_PLACES)]
-    found: list[_Found] = []
-    for candidate in sorted((_candidate(fleet, place) for place in places), key=lambda one: one.burden):
-        kept = _diverse(found)
-        if len(kept) == MOST_OFFERS and kept[-1].burden < candidate.burden:
+def _best(request: TripRequest, fleet: Fleet) -> list[_Built]:
+    """Take sound places by their burden, none like one that is taken: the best, then other runs or other times.
+
+    A place is built once nothing can burden less, and judged once it would be shown: of what is not shown, nothing more
+    is asked.
+    """
+    kept: list[_Built] = []
+    for one in _by_burden(request, fleet):
+        if any(_alike(one, other) for other in kept) or promises.broken(one.insertion.run, fleet.times, before=one.run):
+            continue
+        kept.append(one)
+        if len(kept) == MOST_OFFERS:
             break
-        run, insertion = fleet.run(candidate.place.run), fleet.inserted(candidate.place)
-        if not promises.broken(insertion.run, fleet.times, before=run):
-            times = insertion.pickup_time, insertion.dropoff_time
-            found.append(_Found(_burden(request, insertion.cost, *times), run, insertion))
-    return _diverse(found)
+    return kept
 
 
-def _candidate(fleet: Fleet, place: Placement) -> _Candidate:
+def _by_burden(request: TripRequest, fleet: Fleet) -> Iterator[_Built]:
+    """Build places in order of what they turn out to burden, then of their runs' ids, no sooner than must be."""
+    places = [place for r in fleet.on_the_road(request) for place in fleet.places(request, r, MOST_PLACES)]
+    unbuilt = sorted(((_least_burden(fleet, place), place) for place in places), key=lambda pair: pair[0])
+    built: list[tuple[int, str, int, _Built]] = []
+    for k, (least, place) in enumerate(unbuilt):
+        while built and built[0][0] < least:
+            yield heappop(built)[-1]
+        run, insertion = fleet.run(place.run), fleet.inserted(place)
+        burden = _burden(request, insertion.cost, insertion.pickup_time, insertion.dropoff_time)
+        heappush(built, (burden, run.id, k, _Built(burden, run, insertion)))
+    while built:
+        yield heappop(built)[-1]
+
+
+def _least_burden(fleet: Fleet, place: Placement) -> int:
+    """Give the least burden that a place can turn out to be."""
     soonest, latest, direct = fleet.between(place)
-    bounds = (
-        _burden(place.request, place.cost, *ends) for ends in ((soonest, soonest + direct), (latest - direct, latest))
-    )
-    return _Candidate(min(bounds), place)
+    ends = ((soonest, soonest + direct), (latest - direct, latest))
+    return min(_burden(place.request, place.cost, *some) for some in ends)
 
 
 def _burden(request: TripRequest, cost: int, pickup: int, dropoff: int) -> int:
@@ -141,16 +149,7 @@ def _burden(request: TripRequest, cost: int, pickup: int, dropoff: int) -> int:
     return cost + dropoff - pickup + wait
 
 
-def _diverse(found: Sequence[_Found]) -> list[_Found]:
-    """Keep the best, then only what differs from all kept: another run, or a pickup ten minutes apart."""
-    kept: list[_Found] = []
-    for one in sorted(found, key=lambda one: (one.burden, one.run.id)):
-        if len(kept) < MOST_OFFERS and not any(_alike(one, other) for other in kept):
-            kept.append(one)
-    return kept
-
-
-def _alike(one: _Found, other: _Found) -> bool:
+def _alike(one: _Built, other: _Built) -> bool:
     return one.run.id == other.run.id and abs(one.insertion.pickup_time - other.insertion.pickup_time) < APART
 
 

@@ -7,11 +7,26 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 
-from matching.fleet import Fleet
-from matching.model import DAY, LATEST, Detour, Load, MeetingPoint, Rule, Run, TripRequest, Window
-from matching.offers import APART, Change, Offer, Refusal, _best, _burden, asked, offers, place
+from matching import promises
+from matching.fleet import Fleet, Insertion
+from matching.model import DAY, LATEST, Broken, Detour, Load, MeetingPoint, Rule, Run, TripRequest, Window
+from matching.offers import (
+    APART,
+    MOST_OFFERS,
+    MOST_PLACES,
+    Change,
+    Offer,
+    Refusal,
+    _best,
+    _burden,
+    _least_burden,
+    asked,
+    offers,
+    place,
+)
 from matching.promises import broken
 from matching.schedule import timetable
+from routing.times import TravelTimes
 from tests.matching.strategies import Day, days
 from tests.matching.toy import EIGHT, GRID, OPEN, care_van, corner, morning_bus, wish
 
@@ -205,6 +220,46 @@ def test_offers_are_the_best_of_all_places_though_few_are_built(day: Day) -> Non
         places = [fleet.inserted(place) for r in range(2) for place in fleet.places(request, r, 6)]
         least = [_burden(request, one.cost, one.pickup_time, one.dropoff_time) for one in places]
         assert [one.burden for one in found[:1]] == sorted(least)[:1]
+
+
+@given(days())
+def test_judging_only_what_would_be_shown_gives_the_offers_of_judging_everything(day: Day) -> None:
+    runs = [replace(day.run, id=name) for name in ("one", "two")]
+    fleet = Fleet(runs, GRID, index=False)
+    for _, request in day.steps:
+        assert [one.insertion for one in _best(request, fleet)] == _best_of_all(request, fleet)
+
+
+def _best_of_all(request: TripRequest, fleet: Fleet) -> list[Insertion]:
+    """Build and judge every place, and only then choose."""
+    places = [place for r in fleet.on_the_road(request) for place in fleet.places(request, r, MOST_PLACES)]
+    places.sort(key=lambda place: _least_burden(fleet, place))
+    built = [(fleet.run(place.run), fleet.inserted(place)) for place in places]
+    sound = [(run, one) for run, one in built if not promises.broken(one.run, GRID, before=run)]
+    sound.sort(key=lambda pair: (_burden(request, pair[1].cost, *_times(pair[1])), pair[0].id))
+    kept: list[Insertion] = []
+    for _, one in sound:
+        alike = (o.run.id == one.run.id and abs(o.pickup_time - one.pickup_time) < APART for o in kept)
+        if len(kept) < MOST_OFFERS and not any(alike):
+            kept.append(one)
+    return kept
+
+
+def _times(one: Insertion) -> tuple[int, int]:
+    return one.pickup_time, one.dropoff_time
+
+
+def test_nothing_is_judged_that_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [replace(morning_bus(), id=f"bus {k}") for k in range(8)]
+    judged: list[str] = []
+    soundly = promises.broken
+
+    def judge(run: Run, times: TravelTimes, before: Run | None = None) -> list[Broken]:
+        judged.append(run.id)
+        return soundly(run, times, before)
+
+    monkeypatch.setattr("matching.offers.promises.broken", judge)
+    assert len(offered(wish((0, 0), (4, 2)), *runs)) == MOST_OFFERS == len(judged)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_without_the_second_look_an_offer_outlives_its_agreement(town: Town, mon
 
     def unlooked(change: Callable[[], None]) -> None:
         change()
-        monkeypatch.setattr(agreements, "opened", lambda records, runs, people=0: list(runs))
+        monkeypatch.setattr(agreements, "opened_to", lambda records, runs, people: (list(runs), list(runs)))
 
     name = signed(town)
     assert meanwhile(town, lambda: unlooked(lambda: withdraw(town, name))) == "booked"

@@ -94,7 +94,9 @@ def test_without_the_quota_in_the_plan_as_many_are_booked_as_there_are_seats(
     """Negative control: what keeps the test above true is the quota in the policy that is searched and judged."""
     signed(town, quota=2)
     tokens = crowd(town)
-    monkeypatch.setattr("webapp.services.booking.agreements.opened", lambda records, runs, people=0: list(runs))
+    monkeypatch.setattr(
+        "webapp.services.booking.agreements.opened_to", lambda records, runs, people: (list(runs), list(runs))
+    )
     assert rush(town, tokens)["booked"] == 3
 
 

@@ -1,6 +1,7 @@
 """Write the records: what may be done while the runs in question are locked."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, delete, func, inspect, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, inspect, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
@@ -42,7 +43,7 @@ Once = (
     | tables.AlertStep
     | tables.PlaceRead
 )
-OfRun = TypeVar("OfRun", tables.RunStop, tables.RunRide)
+OfRun = TypeVar("OfRun", tables.Run, tables.RunStop, tables.RunRide)
 Clock = Callable[[], datetime]
 
 NOBODY: Mapping[str, str] = MappingProxyType({})
@@ -128,19 +129,24 @@ class Door(IdentityChanges, Records, Expiry, LeaseWriter):
 
         Raises PromiseBroken, or StoreError when the kept run is not locked, or not the one that `run` was made from.
         """
-        before = self.find_run(run.id)
+        found = next(iter(self._read_rows(col(tables.Run.id) == run.id, ~col(tables.Run.removed))), None)
+        before = rows.to_run(*found, self._grip.timezone) if found else None
         self._check_base(run, before)
-        self._judge(run, before, as_published=as_published, dropped=dropped, stranded=stranded)
+        told = bool(found and found.events)
+        self._judge(run, before, told=told, as_published=as_published, dropped=dropped, stranded=stranded)
         done, reached = (before.done, before.reached) if before else (0, ())
         revision = self._next_revision(run.id, before)
         kept = replace(run, revision=revision, done=done, reached=reached, frozen=0)
         self._append(kept, cause, actor)
         if cause in FREEING:
             self.makes.add("waiting")
-        self._write_head(kept, head)
-        said, held = (self.run_labels(run.id), self.run_members(run.id)) if before else ({}, {})
-        self._write_stops(kept, {**said, **labels} if as_published else {**labels, **said})
-        self._write_rides(kept, members if as_published and members is not NOBODY else {**members, **held})
+        stops, rides = (found.stops, found.rides) if found else ([], [])
+        said = {stop.id: (stop.label, stop.private) for stop in stops}
+        held = {ride.id: ride.member for ride in rides if ride.member}
+        self._write_head(kept, head, found.head if found else self._session.get(tables.Run, run.id))
+        self._write(stops, rows.to_stop_rows(kept, {**said, **labels} if as_published else {**labels, **said}))
+        named = members if as_published and members is not NOBODY else {**members, **held}
+        self._write(rides, rows.to_ride_rows(kept, named))
         return kept
 
     def remove(self, run_id: str, *, cause: str, actor: str | None = None, dropped: Collection[str] = ()) -> None:
@@ -416,6 +422,7 @@ class Door(IdentityChanges, Records, Expiry, LeaseWriter):
         run: model.Run,
         before: model.Run | None,
         *,
+        told: bool,
         as_published: bool,
         dropped: Collection[str],
         stranded: Collection[str],
@@ -423,7 +430,7 @@ class Door(IdentityChanges, Records, Expiry, LeaseWriter):
         if self._grip.times is None:
             raise StoreError("a run is kept only by a commit that has travel times to judge it by")
         near = before and freezing.freeze(before, self._grip.times, self.now(), self._grip.timezone)
-        begun = near is not None and bool(near.done or self.list_told(run.id) or (near.residents and near.fixed))
+        begun = near is not None and bool(near.done or told or (near.residents and near.fixed))
         if as_published and not begun:
             faults = [*self._misses(run, before, dropped), *_senseless(run, self._grip.times)]
         else:
@@ -463,31 +470,37 @@ class Door(IdentityChanges, Records, Expiry, LeaseWriter):
         self._session.add(become)
         self._flush()
 
-    def _write_head(self, run: model.Run, head: RunHead | None) -> None:
-        kept = self._session.get(tables.Run, run.id)
-        if head is None and kept is None:
+    def _write_head(self, run: model.Run, head: RunHead | None, kept: tables.Run | None) -> None:
+        if kept is not None:
+            head = head or RunHead(kept.code, kept.name)
+        if head is None:
             raise StoreError(f"run {run.id} is new: say what people call it")
-        if head is None and kept is not None:
-            head = RunHead(kept.code, kept.name)
-        if head is not None:
-            self._session.merge(rows.to_head(run, head.code, head.name))
-        self._flush()
+        self._write([kept] if kept else [], [rows.to_head(run, head.code, head.name)])
 
-    def _write_stops(self, run: model.Run, labels: Mapping[str, tuple[str, bool]]) -> None:
-        self._replace(tables.RunStop, run.id, rows.to_stop_rows(run, labels))
-
-    def _write_rides(self, run: model.Run, members: Mapping[str, str]) -> None:
-        self._replace(tables.RunRide, run.id, rows.to_ride_rows(run, members))
-
-    def _replace(self, table: type[OfRun], run_id: str, made: Iterable[OfRun]) -> None:
-        """Make a run's rows equal to those made; only what differs is written."""
-        gone = {row.id: row for row in self._session.exec(select(table).where(col(table.run_id) == run_id))}
+    def _write(self, kept: Sequence[OfRun], made: Sequence[OfRun]) -> None:
+        """Make rows of a run equal to those made; only what differs is written."""
+        gone, changed = {row.id: row for row in kept}, defaultdict[tuple[str, ...], list[dict[str, Any]]](list)
         for row in made:
-            self._session.merge(row)
-            gone.pop(row.id, None)
+            old = gone.pop(row.id, None)
+            if old is None:
+                self._session.add(row)
+                continue
+            now = {name: said for name, said in row.model_dump().items() if said != getattr(old, name)}
+            if now:
+                named = {f"of_{key.name}": getattr(row, key.name) for key in inspect(type(row)).primary_key}
+                changed[tuple(now)].append(named | {f"now_{name}": said for name, said in now.items()})
         for row in gone.values():
             self._session.delete(row)
         self._flush()
+        for names, values in changed.items():
+            self._change_each(type(made[0]), names, values)
+
+    def _change_each(self, table: type[SQLModel], names: Iterable[str], values: list[dict[str, Any]]) -> None:
+        """Change the same columns of several rows by one statement."""
+        same = [key == bindparam(f"of_{key.name}") for key in inspect(table).primary_key]
+        now: dict[str, Any] = {name: bindparam(f"now_{name}") for name in names}
+        changed = inspect(table).local_table.update()
+        self._session.connection().execute(changed.where(*same).values(now), values)
 
     def _flush(self) -> None:
         self._session.flush()

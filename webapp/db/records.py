@@ -1,12 +1,12 @@
 """Read the records: domain runs, or rows that are detached from the database and safe to hand on."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, String, cast, func, literal, or_, union
+from sqlalchemy import ColumnElement, String, and_, cast, func, literal, or_, union
 from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -103,6 +103,15 @@ class Revision(NamedTuple):
     run: model.Run
 
 
+class RunRows(NamedTuple):
+    """All rows of a run: its head, its stops and rides in order of position, and what was told of it."""
+
+    head: Head
+    stops: list[RunStop]
+    rides: list[RunRide]
+    events: list[Event]
+
+
 class Records(AccessRecords, IdentityRecords, Ownership, PersonRecords, LeaseReader):
     """One consistent view of the records. A row changed by its reader is not written by that."""
 
@@ -128,6 +137,17 @@ class Records(AccessRecords, IdentityRecords, Ownership, PersonRecords, LeaseRea
     def get_run_head(self, run_id: str) -> Head:
         """Give the head of a run alone. Raises NotFound."""
         return self._get(Head, run_id)
+
+    def name_vehicles(self, run_ids: Set[str]) -> dict[str, tuple[str, str]]:
+        """Map a few runs to what people call their vehicles and their operators. Raises NotFound."""
+        told = func.coalesce(func.nullif(Vehicle.description, ""), Head.vehicle)
+        driven = (col(Vehicle.operator_id) == Head.operator_id, col(Vehicle.code) == Head.vehicle)
+        chosen = select(col(Head.id), told, col(Operator.name)).join(Operator, col(Operator.id) == Head.operator_id)
+        chosen = chosen.outerjoin(Vehicle, and_(*driven)).where(col(Head.id).in_(sorted(run_ids)))
+        named = {run_id: (vehicle, operator) for run_id, vehicle, operator in self._session.exec(chosen)}
+        for missing in run_ids - named.keys():
+            raise NotFound(missing)
+        return named
 
     def run_heads(self, service_date: date, operator: str | None = None) -> list[Head]:
         chosen = select(Head).where(Head.service_date == service_date, *_equal(Head.operator_id, operator), _STANDS)
@@ -768,14 +788,16 @@ class Records(AccessRecords, IdentityRecords, Ownership, PersonRecords, LeaseRea
         return [run for _, run in sorted(found.items()) if run is not None]
 
     def _read_runs(self, *wanted: ColumnElement[bool]) -> list[model.Run]:
+        return [rows.to_run(*kept, self._timezone) for kept in self._read_rows(*wanted)]
+
+    def _read_rows(self, *wanted: ColumnElement[bool]) -> list[RunRows]:
         heads = self._rows(select(Head).where(*wanted, _STANDS).order_by(Head.id))
         if not heads:
             return []
         stops = self._by_run(select(RunStop).join(Head).where(*wanted).order_by(col(RunStop.position)))
         rides = self._by_run(select(RunRide).join(Head).where(*wanted).order_by(col(RunRide.position)))
         events = self._by_run(select(Event).join(Head).where(*wanted))
-        zone = self._timezone
-        return [rows.to_run(head, stops[head.id], rides[head.id], events[head.id], zone) for head in heads]
+        return [RunRows(head, stops[head.id], rides[head.id], events[head.id]) for head in heads]
 
     def _by_run(self, chosen: SelectOfScalar[OfRun]) -> dict[str, list[OfRun]]:
         grouped: dict[str, list[OfRun]] = defaultdict(list)

@@ -201,7 +201,19 @@ def opened(records: Records, runs: Sequence[Run], new: Mapping[str, str] = NONE_
     The narrowed policy is for asking and placing. A run is kept with its own, but for the quota under which somebody
     was placed on it last: by that it is judged. new: run id -> code, of runs that are not kept yet.
     """
+    return _opened_by(records, records.list_signed_agreements(), runs, new, people)
+
+
+def opened_to(records: Records, runs: Sequence[Run], people: int) -> tuple[list[Run], list[Run]]:
+    """Give runs as their agreements open them at all, and as they open them to a party of so many people."""
     signed = records.list_signed_agreements()
+    covered, opened = (_opened_by(records, signed, runs, NONE_NEW, party) for party in (0, people))
+    return covered, opened
+
+
+def _opened_by(
+    records: Records, signed: Sequence[tables.Agreement], runs: Sequence[Run], new: Mapping[str, str], people: int
+) -> list[Run]:
     bound = {row.operator_id for row in signed}
     if not any(run.operator in bound for run in runs):
         return list(runs)

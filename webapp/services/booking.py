@@ -156,8 +156,7 @@ def ask(town: Town, request_id: str) -> Answer:
         row = records.get_request(request_id)
         rider = records.get_user(row.rider_id)
         runs = rules.bounded(records, [town.freeze(run) for run in records.list_runs(wishes.service_date(row))])
-        covered = agreements.opened(records, runs)
-        opened = agreements.opened(records, runs, people=row.people)
+        covered, opened = agreements.opened_to(records, runs, row.people)
         row.after = wishes.outbound(records, row)
         held = _held(records, row)
     row.asked_at, row.changes = now, held.id if held else None
@@ -177,6 +176,7 @@ def ask(town: Town, request_id: str) -> Answer:
         town,
         request_id,
         {"status": status, "reason": reason, "asked_at": now, "after": row.after, "changes": row.changes},
+        rider_id=row.rider_id,
     )
     made = () if isinstance(found, Refusal) else found
     return Answer(row, tuple((offer, tokens.sign(town, row, offer)) for offer in made), refusal)
@@ -266,9 +266,9 @@ def book(
         run = town.freeze(kept)
         door.hold_agreements(run.operator)
         bounded = rules.bounded(door, [run])
-        if agreements.closed(bounded, agreements.opened(door, bounded)):
+        covered, opened = agreements.opened_to(door, bounded, request.people)
+        if agreements.closed(bounded, covered):
             raise Gone("agreement")
-        opened = agreements.opened(door, bounded, people=request.people)
         new = offers.place(offer, _wish(town, request, rider, [run], held), opened[0], town.roads)
         if new is None:
             raise Gone("seat")
@@ -486,7 +486,9 @@ def booking_of(
     return _booking(town, request, offer, (key or f"planned-{request.id}", ""))
 
 
-def _update(town: Town, request_id: str, fields: dict[str, Any]) -> tables.Request:
+def _update(town: Town, request_id: str, fields: dict[str, Any], *, rider_id: str = "") -> tables.Request:
+    """Change answers of a request; rider_id: whose it is, which never changes, where that is known."""
+
     def change(door: Door) -> tables.Request:
         row = door.get_request(request_id)
         if row.status == "booked":
@@ -496,8 +498,9 @@ def _update(town: Town, request_id: str, fields: dict[str, Any]) -> tables.Reque
         door.put(row)
         return row
 
-    with town.store.read() as records:
-        rider_id = records.get_request(request_id).rider_id
+    if not rider_id:
+        with town.store.read() as records:
+            rider_id = records.get_request(request_id).rider_id
     return town.store.commit(change, rider=rider_id)
 
 

@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -241,8 +240,8 @@ def asks_for_room(town: Town) -> bool:
 def list_choices(town: Town, answer: booking.Answer) -> list[Choice]:
     """Put offers in full."""
     with town.store.read() as records:
-        driven = cache(lambda run: _driven_by(records, records.get_run_head(run)))
-        return [_choice(town, driven, answer.request, one) for one in answer.offers]
+        driven = records.name_vehicles({offer.run for offer, _ in answer.offers})
+    return [_choice(town, driven.__getitem__, answer.request, one) for one in answer.offers]
 
 
 def get_choice(town: Town, request: tables.Request, token: str) -> Choice:
@@ -251,7 +250,8 @@ def get_choice(town: Town, request: tables.Request, token: str) -> Choice:
     if request_id != request.id:
         raise NotAllowed("offer")
     with town.store.read() as records:
-        return _choice(town, lambda run: _driven_by(records, records.get_run_head(run)), request, (offer, token))
+        driven = records.name_vehicles({offer.run})
+    return _choice(town, driven.__getitem__, request, (offer, token))
 
 
 def suggest(request: tables.Request, changes: Iterable[Change]) -> list[Suggestion]:

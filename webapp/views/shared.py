@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from functools import cache
 from typing import Any, cast
 from unicodedata import normalize
 
@@ -61,7 +62,9 @@ def language() -> str:
     chosen = session.get("language")
     if chosen in LANGUAGES:
         return str(chosen)
-    return request.accept_languages.best_match(list(LANGUAGES)) or town().settings.language
+    if "asked_language" not in g:
+        g.asked_language = request.accept_languages.best_match(list(LANGUAGES)) or town().settings.language
+    return str(g.asked_language)
 
 
 def reading() -> tuple[str, str]:
@@ -246,7 +249,12 @@ def navigation() -> list[tuple[str, str, bool]]:
 def write_clock(seconds: int, day: date) -> str:
     """Write a second of a service day as the town's clock shows it, of 24 hours in every language: 9:10, 0:40."""
     shown = service_day.local_time(seconds, day, town().settings.timezone)
-    return format_skeleton("Hm", shown, locale=locale())
+    return _clock_text(shown.hour, shown.minute, locale())
+
+
+@cache
+def _clock_text(hour: int, minute: int, form: Locale) -> str:
+    return format_skeleton("Hm", time(hour, minute), locale=form)
 
 
 def write_short_day(day: date) -> str:
