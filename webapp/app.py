@@ -112,6 +112,7 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
         app.wsgi_app = ProxyFix(app.wsgi_app, *[served.proxies] * 3)  # type: ignore[method-assign]
     Babel(app, locale_selector=shared.language, default_translation_directories="locale")
     app.before_request(_let_files_in)
+    app.before_request(_take_turn)
     CSRFProtect(app).exempt(channels.hooks)
     auth.add_security(app)
     user_logged_in.connect(_read_as_before, app)
@@ -129,7 +130,6 @@ def create_app(settings: Settings | None = None, *, town: Town | LiveTown | None
     _add_files(app)
     _add_errors(app)
     app.before_request(_refuse_control_characters)
-    app.before_request_funcs[None].insert(0, _take_turn)
     app.teardown_request(_end_turn)
     guard.add_guard(app)
     app.after_request(_harden)

@@ -6,10 +6,11 @@ from threading import Event, Thread
 
 import pytest
 
-from tests.webapp.conftest import HELSINKI, Clock
+from tests.webapp.conftest import HELSINKI, Clock, SignIn
 from tests.webapp.toy_records import settled
 from webapp.db.lines import Line, NamedLines, Turns
 from webapp.db.store import Busy, Door, Store
+from webapp.town import Town
 
 LONG, SHORT = 30.0, 0.05
 
@@ -130,3 +131,12 @@ def test_who_kept_the_turn_while_waiting_would_stop_everybody(
 ) -> None:
     monkeypatch.setattr(Turns, "lent", lambda _: nullcontext())
     assert not works_beside_a_waiting_booker(store, database_url, clock)
+
+
+def test_a_resident_for_whom_there_is_no_time_is_told_when_to_come_again(town: Town, sign_in: SignIn) -> None:
+    visitor = sign_in("resident")
+    town.store.turns = Turns(most=0)
+    answer = visitor.browser.get("/trips")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
+    assert answer.headers["X-Request-ID"] and "Cache-Control" in answer.headers
+    assert sign_in("driver").browser.get("/drive").status_code == 200, "who drives stands in no line"
