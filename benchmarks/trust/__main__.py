@@ -46,7 +46,7 @@ LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the trials; give 0 when every promise held."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="what every landing tries, in minutes")
+    parser.add_argument("--short", action="store_true", help="few of each, in minutes")
     parser.add_argument("--only", nargs="+", choices=TRIALS, default=TRIALS, help="these trials only")
     parser.add_argument("--json", action="store_true", help="print {promise: {held, figure, database}}")
     parser.add_argument("--report", type=Path, help="write the figures into this page, between its two marks")

@@ -20,7 +20,7 @@ class Finding:
 class Bench:
     """What a trial works with.
 
-    short: the form for every landing, of seconds; otherwise the whole count that docs/trust.md demands.
+    short: few of each, to see that a trial works; otherwise the whole count.
     postgresql: SQLAlchemy address of a server on which databases may be made, empty where there is none.
     folder: empty, and thrown away afterwards. say: hears what is being done.
     """
